@@ -1,0 +1,1 @@
+"""The typed contract between Aura's parts: manifest, messages, results, and the rules both languages share."""

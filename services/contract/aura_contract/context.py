@@ -1,0 +1,143 @@
+"""What a planner sees of one window: the log's side, which repeats bit for bit, and the cache's side, which is measured."""
+
+import hashlib
+
+from pydantic import Field
+
+from aura_contract.base import CONTRACT_VERSION, MessageModel
+from aura_contract.plan import Policy
+
+__all__ = [
+    "CacheView",
+    "Candidate",
+    "Caps",
+    "CategoryStat",
+    "ContextSnapshot",
+    "ItemStat",
+    "LastPlan",
+    "SampleSession",
+    "WorkloadView",
+    "context_id",
+]
+
+
+class ItemStat(MessageModel):
+    """A most requested item: requests in the window, change against the window before, catalogue metadata."""
+
+    item: str
+    count: int
+    trend: int
+    title: str = ""
+    category: str = ""
+    brand: str = ""
+
+
+class CategoryStat(MessageModel):
+    """A most requested category: requests in the window and change against the window before."""
+
+    category: str
+    count: int
+    trend: int
+
+
+class Candidate(MessageModel):
+    """An item that a plan may name, by its number `id` in this window.
+
+    `count` and `trend` as in ItemStat; `frequency` is a decayed request count over all windows; `last_seen` is how many
+    log events ago it was requested last; `intent` counts non-request actions on it (carts, purchases) in the window.
+    """
+
+    id: int
+    item: str
+    count: int
+    trend: int
+    frequency: float
+    last_seen: int
+    intent: int = 0
+    title: str = ""
+    category: str = ""
+    neighbours: tuple[str, ...] = ()
+
+
+class SampleSession(MessageModel):
+    """The last events of one user (or session), oldest first, each as `action:item`."""
+
+    events: tuple[str, ...]
+
+
+class WorkloadView(MessageModel):
+    """One window of the log; a function of the log alone, so its hash names the window in a recording.
+
+    `first_event` and `last_event` are row numbers of the log from 0; `start_v` and `end_v` milliseconds of the event clock.
+    """
+
+    first_event: int
+    last_event: int
+    start_v: int
+    end_v: int
+    events: int
+    requests: int
+    distinct_items: int
+    new_items: int
+    top_items: tuple[ItemStat, ...]
+    top_categories: tuple[CategoryStat, ...]
+    candidates: tuple[Candidate, ...] = Field(max_length=500)
+    sessions: tuple[SampleSession, ...]
+
+
+class LastPlan(MessageModel):
+    """How an earlier plan of this arm turned out: actions that took effect, and hits on what it prefetched so far."""
+
+    plan_id: str
+    window: int
+    outcome: str
+    evicted: int
+    prefetched: int
+    prefetch_hits: int
+
+
+class CacheView(MessageModel):
+    """The arm as measured at the window's end; hit ratios and pressure are fractions.
+
+    `resident` lists the candidates' ids that are in the arm and not past their TTL.
+    """
+
+    hit_ratio: float
+    hit_ratio_history: tuple[float, ...]
+    baseline_hit_ratio: float
+    pressure: float
+    items: int
+    capacity_items: int
+    resident: tuple[int, ...]
+    policy: Policy
+    last_plans: tuple[LastPlan, ...] = ()
+
+
+class Caps(MessageModel):
+    """The executor's caps, so that a planner asks for nothing that would be refused; TTLs in seconds."""
+
+    max_evict: int
+    max_prefetch: int
+    ttl_min: int
+    ttl_max: int
+
+
+class ContextSnapshot(MessageModel):
+    """One message of the context topic: a window of one arm, ready to plan for."""
+
+    version: int = CONTRACT_VERSION
+    experiment: str
+    run: str
+    arm: str
+    window: int
+    context_id: str
+    issued_at: float
+    expires_at: int
+    workload: WorkloadView
+    cache: CacheView
+    caps: Caps
+
+
+def context_id(workload: WorkloadView) -> str:
+    """Hash of the log's side of a context: equal windows of equal logs have equal ids."""
+    return hashlib.sha256(workload.model_dump_json().encode()).hexdigest()

@@ -1,0 +1,114 @@
+"""Results of a run: a record per window and arm, and the verdict."""
+
+from typing import Literal
+
+from aura_contract.base import CONTRACT_VERSION, MessageModel
+from aura_contract.plan import Policy
+
+__all__ = ["ArmProgress", "ArmResult", "PlanCounts", "Progress", "Verdict", "VerdictName", "WindowRecord"]
+
+VerdictName = Literal["Better", "Worse", "NoDifference", "Inconclusive"]
+
+
+class WindowRecord(MessageModel):
+    """One window of one arm; counts are of this window alone.
+
+    `first_event`/`last_event` are log rows from 0, `end_v` the event clock in ms at the window's end, `fills` the misses
+    that were stored, `backend_reads` misses plus effective prefetches, `pressure` a fraction of the budget, `items` the keys
+    in the arm, batch times in milliseconds (one round trip of at most 200 requests). `plan_id` is the plan applied in it.
+    """
+
+    version: int = CONTRACT_VERSION
+    arm: str
+    window: int
+    first_event: int
+    last_event: int
+    end_v: int
+    requests: int
+    hits: int
+    misses: int
+    fills: int
+    prefetches: int
+    prefetch_hits: int
+    backend_reads: int
+    hit_ratio: float
+    pressure: float
+    items: int
+    policy: Policy
+    plan_id: str | None = None
+    batch_p50_ms: float
+    batch_p99_ms: float
+
+
+class PlanCounts(MessageModel):
+    """Plans of one arm: decided by the planner, applied and refused by the executor; windows that ran unplanned, by reason."""
+
+    decided: int = 0
+    applied: int = 0
+    refused: int = 0
+    unplanned: dict[str, int] = {}
+
+
+class ArmResult(MessageModel):
+    """Totals of one arm over the whole log; `planner` is None for the baseline."""
+
+    requests: int
+    hits: int
+    misses: int
+    hit_ratio: float
+    backend_reads: int
+    prefetches: int
+    prefetch_hits: int
+    plans: PlanCounts
+    planner: str | None
+    batch_p99_ms: float
+
+
+class Verdict(MessageModel):
+    """The answer of a run.
+
+    `delta_points` is the arm `aura` minus `baseline` in points (hundredths) of hit ratio over the windows after warm-up;
+    `interval` its 95 % interval from a paired moving-block bootstrap over windows. `warmup_windows` were left out.
+    """
+
+    version: int = CONTRACT_VERSION
+    experiment: str
+    run: str
+    verdict: VerdictName
+    reason: str
+    arms: dict[str, ArmResult]
+    delta_points: float
+    interval: tuple[float, float]
+    windows: int
+    warmup_windows: int
+    events: int
+    bad_rows: int
+    events_per_second: float
+    wall_seconds: float
+    data_sha256: str
+
+
+class ArmProgress(MessageModel):
+    """Where one arm stands during a run; hit ratio and pressure are fractions, totals since the start."""
+
+    hit_ratio: float
+    pressure: float
+    plans_decided: int = 0
+    plans_applied: int = 0
+    plans_refused: int = 0
+    unplanned: int = 0
+
+
+class Progress(MessageModel):
+    """Answer of the replayer's `/progress` endpoint; `total` is in log events, `eta_seconds` None while unknown."""
+
+    phase: Literal["starting", "measuring", "replaying", "done", "failed"]
+    experiment: str
+    run: str
+    events: int
+    total: int
+    window: int
+    events_per_second: float
+    eta_seconds: float | None
+    arms: dict[str, ArmProgress]
+    message: str = ""

@@ -1,0 +1,45 @@
+"""Names of the Kafka topics and consumer groups."""
+
+from dataclasses import dataclass
+
+__all__ = ["EXECUTOR_GROUP", "PLANNER_GROUP", "Topics", "executor_group", "message_key"]
+
+PLANNER_GROUP = "aura-planner"
+EXECUTOR_GROUP = "policy-executor-group"
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The four topics of one experiment; on a shared broker each name begins with `prefix`."""
+
+    prefix: str = ""
+
+    @property
+    def context(self) -> str:
+        """Replayer to planner."""
+        return f"{self.prefix}aura-context"
+
+    @property
+    def plan(self) -> str:
+        """Planner to executor."""
+        return f"{self.prefix}aura-plan"
+
+    @property
+    def applied(self) -> str:
+        """Executor to replayer: receipts."""
+        return f"{self.prefix}aura-applied"
+
+    @property
+    def dead_letters(self) -> str:
+        """Executor to whoever looks: refused plans with the reason."""
+        return f"{self.prefix}aura-plan-dlq"
+
+
+def executor_group(arm: str) -> str:
+    """Consumer group of the executors of one arm; the arm `aura` has the plain name."""
+    return EXECUTOR_GROUP if arm == "aura" else f"{EXECUTOR_GROUP}.{arm}"
+
+
+def message_key(experiment: str, arm: str, shard: int = 0) -> bytes:
+    """Kafka key that keeps the plans of one arm in order."""
+    return f"{experiment}/{arm}/{shard}".encode()

@@ -1,0 +1,1 @@
+"""Tables, named data sets, catalogues and embedding neighbours."""

@@ -1,0 +1,1 @@
+"""Evidence: verdict, intervals and the report."""

@@ -1,0 +1,1 @@
+"""Planning: prompts, reasoners, parsing and repair, expansion, publishing."""

@@ -1,0 +1,1 @@
+"""Log replay through the arms: sources, clock, arms, context, checkpoints."""
