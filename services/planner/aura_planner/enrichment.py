@@ -1,0 +1,73 @@
+"""What the planner looks up: payloads from the catalogue and similar items; either may be missing or go away."""
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from aura_contract.payload import Item, payload_of, plain_payload
+
+__all__ = ["Catalogue", "Enrichment", "Similar"]
+
+log = logging.getLogger(__name__)
+
+
+class Catalogue(Protocol):
+    """Metadata by item id; unknown items are absent from the answer."""
+
+    def lookup(self, items: Sequence[str]) -> Mapping[str, Item]:
+        """Rows of `items`."""
+        ...
+
+
+class Similar(Protocol):
+    """Nearest neighbours by embedding; unknown items are absent from the answer."""
+
+    def similar(self, items: Sequence[str], k: int) -> Mapping[str, Sequence[str]]:
+        """At most `k` neighbours of each of `items`, the nearest first."""
+        ...
+
+
+class Enrichment:
+    """Payloads and neighbours. A source that fails is said so once, counted in `failures`, and done without."""
+
+    def __init__(self, catalogue: Catalogue | None, neighbours: Similar | None, payload_bytes: int) -> None:
+        self._catalogue = catalogue
+        self._neighbours = neighbours
+        self._payload_bytes = payload_bytes
+        self._lock = threading.Lock()
+        self._said: set[str] = set()
+        self.failures = 0
+
+    @property
+    def has_neighbours(self) -> bool:
+        """Whether `similar` can be asked for at all."""
+        return self._neighbours is not None
+
+    def payloads(self, items: Sequence[str]) -> dict[str, str]:
+        """The value of each of `items`: the catalogue's words, or a plain payload for items it does not have."""
+        rows: Mapping[str, Item] = {}
+        if self._catalogue is not None and items:
+            try:
+                rows = self._catalogue.lookup(items)
+            except Exception as error:  # noqa: BLE001 - a catalogue that went away only costs words
+                self._failed("catalogue", error)
+        return {item: payload_of(rows[item]) if item in rows else plain_payload(item, self._payload_bytes) for item in items}
+
+    def similar(self, items: Sequence[str], k: int) -> dict[str, tuple[str, ...]]:
+        """At most `k` similar items of each of `items`; empty without neighbours."""
+        if self._neighbours is None or not items or k <= 0:
+            return {}
+        try:
+            return {item: tuple(found[:k]) for item, found in self._neighbours.similar(items, k).items()}
+        except Exception as error:  # noqa: BLE001 - neighbours that went away only cost the expansion
+            self._failed("neighbours", error)
+            return {}
+
+    def _failed(self, part: str, error: Exception) -> None:
+        with self._lock:
+            self.failures += 1
+            first = part not in self._said
+            self._said.add(part)
+        if first:
+            log.warning("the %s cannot be used, planning goes on without: %s: %s", part, type(error).__name__, error)

@@ -1,0 +1,57 @@
+"""What the planner measures of itself."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from aura_planner.decision import DISCARD_REASONS, DiscardReason
+from aura_planner.pipeline import Made
+
+__all__ = ["Metrics"]
+
+MODEL_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300, 600)
+OVERHEAD_SECONDS = (0.0005, 0.001, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 1)
+LAG_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300)
+TOKENS = (10, 20, 40, 60, 100, 200, 400, 700, 1000, 1500, 2000, 4000)
+
+
+class Metrics:
+    """The planner's metrics in a registry of their own; times in seconds."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        here = self.registry
+        self.plans = Counter("aura_planner_plans", "Plans published.", ["arm", "outcome"], registry=here)
+        self.discarded = Counter("aura_planner_discarded", "Messages and answers not used.", ["reason"], registry=here)
+        self.removed = Counter("aura_planner_removed_actions", "Actions that the guard took out.", ["reason"], registry=here)
+        self.model = Histogram(
+            "aura_planner_llm_latency_seconds", "One model decision, retries included.", buckets=MODEL_SECONDS, registry=here
+        )
+        self.overhead = Histogram(
+            "aura_planner_overhead_seconds", "Work on one window, all but the model.", buckets=OVERHEAD_SECONDS, registry=here
+        )
+        self.lag = Histogram(
+            "aura_planner_context_lag_seconds", "Context issued to context received.", buckets=LAG_SECONDS, registry=here
+        )
+        self.prompt = Histogram("aura_planner_prompt_tokens", "Prompt, as the server counts.", buckets=TOKENS, registry=here)
+        self.answer = Histogram("aura_planner_answer_tokens", "Answer, as the server counts.", buckets=TOKENS, registry=here)
+        for reason in DISCARD_REASONS:
+            self.discarded.labels(reason)
+
+    def discard(self, reason: DiscardReason) -> None:
+        """Count one message or answer that was thrown away."""
+        self.discarded.labels(reason).inc()
+
+    def made(self, made: Made, parse_s: float) -> None:
+        """Count one published plan; `parse_s` is the time spent on reading its context."""
+        decision = made.decision
+        self.plans.labels(made.plan.arm, made.plan.outcome).inc()
+        self.overhead.observe(made.overhead_s + parse_s)
+        if decision.discarded:
+            self.discard(decision.discarded)
+        for reason, count in made.removed.items():
+            self.removed.labels(reason).inc(count)
+        if decision.model_s:
+            self.model.observe(decision.model_s)
+        if decision.prompt_tokens is not None:
+            self.prompt.observe(decision.prompt_tokens)
+        if decision.answer_tokens is not None:
+            self.answer.observe(decision.answer_tokens)

@@ -1,0 +1,68 @@
+"""The planner of fixed rules: what a careful engineer would set without looking twice."""
+
+from aura_contract.context import ContextSnapshot
+from aura_contract.plan import Admit, Frequency, Policy
+
+from aura_planner.candidates import falling, rising
+from aura_planner.decision import Decision
+
+__all__ = ["HeuristicReasoner"]
+
+LEVELS: tuple[Frequency, ...] = ("none", "low", "medium", "high")
+RETRY_WINDOWS = 8
+LOSS = 0.01
+RARE, SOME = 0.02, 0.1
+ONE_TIMERS = 0.8
+
+
+class HeuristicReasoner:
+    """Levers from how repetitive the window is, seeds from what rises, evictions from what falls under pressure.
+
+    `pressure` is the fraction of the budget from which the arm counts as full.
+    """
+
+    name = "heuristic"
+    slow = False
+
+    def __init__(self, pressure: float = 0.8) -> None:
+        self._pressure = pressure
+
+    def decide(self, context: ContextSnapshot) -> Decision:
+        """Rules only; the same context gives the same decision."""
+        seeds = [c.item for c in rising(context) if c.trend > 0 and c.count + c.intent >= 2]
+        evict = [c.item for c in falling(context)] if context.cache.pressure >= self._pressure else []
+        return Decision(
+            seeds=tuple(seeds[: context.caps.max_prefetch]),
+            evict=tuple(evict[: context.caps.max_evict]),
+            policy=Policy(
+                frequency=frequency(context),
+                admit=admission(context),
+                ttl=context.cache.policy.ttl,
+                protect=context.cache.policy.protect,
+            ),
+        )
+
+
+def frequency(context: ContextSnapshot) -> Frequency:
+    """`high` wherever items come back, which helps on every trace measured (DESIGN §2.2); lower while it loses.
+
+    A level that is more than a point behind the baseline is lowered by one, and the full level is tried again every eighth
+    window, because a planner keeps no state and a lowered level shows no more what it could gain.
+    """
+    cache, returning = context.cache, 1 - _newcomers(context)
+    target = LEVELS.index("high" if returning >= SOME else "medium" if returning >= RARE else "none")
+    current = LEVELS.index(cache.policy.frequency)
+    if current and cache.hit_ratio < cache.baseline_hit_ratio - LOSS:
+        return LEVELS[current - 1]
+    if context.window >= RETRY_WINDOWS and current < target and context.window % RETRY_WINDOWS:
+        return LEVELS[current]
+    return LEVELS[target]
+
+
+def admission(context: ContextSnapshot) -> Admit:
+    """`all`, unless most requests go to items that were never seen before: then only what comes back is kept."""
+    return "second_hit" if context.window >= 2 and _newcomers(context) >= ONE_TIMERS else "all"
+
+
+def _newcomers(context: ContextSnapshot) -> float:
+    return context.workload.new_items / context.workload.requests if context.workload.requests else 1.0

@@ -1,0 +1,138 @@
+"""The process against a real broker."""
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from aura_bus import Publisher, Subscriber, ensure_topics
+from aura_contract.context import ContextSnapshot
+from aura_contract.plan import Plan
+from aura_contract.topics import PLANNER_GROUP, Topics, message_key
+
+MakeContext = Callable[..., ContextSnapshot]
+Start = Callable[..., Any]
+
+
+class Wire:
+    """The test's own ends of the topics."""
+
+    def __init__(self, broker: str) -> None:
+        self.prefix = f"t{uuid.uuid4().hex[:8]}-"
+        self.topics = Topics(self.prefix)
+        ensure_topics(broker, [self.topics.context, self.topics.plan])
+        self._publisher = Publisher(broker)
+        self._plans = Subscriber(broker, [self.topics.plan])
+
+    def send(self, context: ContextSnapshot | bytes) -> None:
+        raw = isinstance(context, bytes)
+        value = context if raw else context.model_dump_json().encode()
+        key = b"garbage" if raw else message_key(context.experiment, context.arm)
+        self._publisher.publish(self.topics.context, key, value)
+        self._publisher.flush()
+
+    def plans(self, count: int, seconds: float = 20.0) -> list[tuple[bytes, Plan]]:
+        """The next `count` plans, and then none for a moment."""
+        found: list[tuple[bytes, Plan]] = []
+        deadline = time.monotonic() + seconds
+        while len(found) < count and time.monotonic() < deadline:
+            message = self._plans.poll(0.2)
+            if message:
+                found.append((message.key, Plan.model_validate_json(message.value)))
+        extra = self._plans.poll(0.5)
+        assert extra is None, extra
+        assert len(found) == count
+        return found
+
+    def close(self) -> None:
+        self._plans.close()
+
+
+@pytest.fixture
+def wire(broker: str) -> Any:
+    wire = Wire(broker)
+    yield wire
+    wire.close()
+
+
+def test_one_plan_a_context_for_every_arm(wire: Wire, planner_process: Start, make_context: MakeContext) -> None:
+    planner = planner_process({"backend": "heuristic"}, prefix=wire.prefix, controls=["noop", "random"])
+    for window in range(3):
+        for arm in ("aura", "noop", "random"):
+            wire.send(make_context(window=window, arm=arm))
+    plans = wire.plans(9)
+    assert {(p.arm, p.window) for _, p in plans} == {(a, w) for a in ("aura", "noop", "random") for w in range(3)}
+    for key, plan in plans:
+        context = make_context(window=plan.window, arm=plan.arm)
+        assert key == message_key("quickstart", plan.arm)
+        assert plan.plan_id == f"r1-{plan.arm}-{plan.window}-{context.context_id[:8]}"
+        assert plan.context_id == context.context_id
+        assert plan.apply_at == context.workload.end_v + round(plan.latency_s * 1000)
+        assert plan.expires_at - plan.apply_at == context.expires_at - context.workload.end_v
+    outcomes = {plan.arm: plan.outcome for _, plan in plans}
+    assert outcomes == {"aura": "planned", "noop": "noop", "random": "planned"}
+    assert 'aura_planner_plans_total{arm="noop",outcome="noop"} 3.0' in planner.get("/metrics")
+    assert planner.get("/healthz") == "ok\n"
+    assert planner.get("/readyz") == "ok\n"
+    line = planner.logged("plan published")
+    assert {"experiment", "run", "arm", "window", "plan_id"} <= line.keys()
+    status, seconds = planner.stop()
+    assert status == 0
+    assert seconds < 2
+
+
+def test_other_runs_and_garbage_are_skipped(wire: Wire, planner_process: Start, make_context: MakeContext) -> None:
+    planner = planner_process({"backend": "noop"}, prefix=wire.prefix)
+    for garbage in (b"", b"{", b"\xff\xfe", b"[]", b"{}", b'{"run": "r1", "arm": "aura"}'):
+        wire.send(garbage)
+    wire.send(make_context(run="another"))
+    wire.send(make_context(arm="stranger"))
+    wire.send(make_context(version=99))
+    wire.send(make_context(window=7))
+    assert [plan.window for _, plan in wire.plans(1)] == [7]
+    metrics = planner.get("/metrics")
+    assert 'aura_planner_discarded_total{reason="context_not_json"} 3.0' in metrics
+    assert 'aura_planner_discarded_total{reason="context_schema"} 3.0' in metrics
+    assert 'aura_planner_discarded_total{reason="context_arm"} 1.0' in metrics
+    assert 'aura_planner_discarded_total{reason="context_version"} 1.0' in metrics
+
+
+def test_redelivery_gives_the_same_plan(wire: Wire, planner_process: Start, make_context: MakeContext) -> None:
+    planner_process({"backend": "random"}, prefix=wire.prefix)
+    wire.send(make_context())
+    wire.send(make_context())
+    first, second = (plan for _, plan in wire.plans(2))
+    assert first.plan_id == second.plan_id
+    assert (first.evict, first.prefetch, first.policy) == (second.evict, second.prefetch, second.policy)
+
+
+def test_what_was_committed_is_not_planned_again(wire: Wire, planner_process: Start, make_context: MakeContext) -> None:
+    first = planner_process({"backend": "noop"}, prefix=wire.prefix)
+    wire.send(make_context(window=1))
+    wire.plans(1)
+    assert first.stop()[0] == 0
+    wire.send(make_context(window=2))
+    planner_process({"backend": "noop"}, prefix=wire.prefix)
+    assert [plan.window for _, plan in wire.plans(1, 40)] == [2]
+
+
+def test_group_name_is_the_contract(broker: str) -> None:
+    assert PLANNER_GROUP == "aura-planner"
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "sentence"),
+    [
+        ({"kafka": "127.0.0.1:1"}, 1, "Kafka at 127.0.0.1:1 does not answer"),
+        ({"env": {"AURA_LISTEN": "nowhere"}}, 2, "--listen nowhere cannot be used"),
+    ],
+)
+@pytest.mark.timeout(90)
+def test_bad_flags_end_in_one_sentence(planner_process: Start, flags: dict[str, Any], status: int, sentence: str) -> None:
+    planner = planner_process({"backend": "noop"}, prefix="bad-", **flags)
+    assert planner.process.wait(60) == status
+    text = planner.log_path.read_text()
+    assert sentence in text
+    assert "Traceback" not in text
