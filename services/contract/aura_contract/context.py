@@ -138,6 +138,6 @@ class ContextSnapshot(MessageModel):
     caps: Caps
 
 
-def context_id(workload: WorkloadView) -> str:
-    """Hash of the log's side of a context: equal windows of equal logs have equal ids."""
-    return hashlib.sha256(workload.model_dump_json().encode()).hexdigest()
+def context_id(workload_json: str) -> str:
+    """Hash of the log's side of a context as JSON: equal windows of equal logs have equal ids."""
+    return hashlib.sha256(workload_json.encode()).hexdigest()

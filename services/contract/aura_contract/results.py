@@ -69,6 +69,7 @@ class Verdict(MessageModel):
 
     `delta_points` is the arm `aura` minus `baseline` in points (hundredths) of hit ratio over the windows after warm-up;
     `interval` its 95 % interval from a paired moving-block bootstrap over windows. `warmup_windows` were left out.
+    Every arm had `budget_bytes` over an empty server, room for about `capacity_items` of the log's items.
     """
 
     version: int = CONTRACT_VERSION
@@ -86,6 +87,8 @@ class Verdict(MessageModel):
     events_per_second: float
     wall_seconds: float
     data_sha256: str
+    capacity_items: int = 0
+    budget_bytes: int = 0
 
 
 class ArmProgress(MessageModel):

@@ -1,0 +1,1 @@
+"""Arms: a Redis that is driven by the log."""

@@ -1,0 +1,225 @@
+#!lua name=aura
+-- The arm: an event-clock cache on Redis. Eviction order is the expiry: FAR + priority, under volatile-ttl.
+-- Value: flag (d demand, p prefetched) | expiry on the event clock, 13 digits, ms | plan number, 8 digits | payload.
+
+local FAR = 4102444800000
+local PROBE_EVERY = 25
+local PLANS_KEPT = 64
+local CONFIG, STATE, POLICY = 'aura:config', 'aura:state', 'aura:policy'
+local WINDOWS, PLANS, PLAN_ORDER, CREDIT = 'aura:windows', 'aura:plans', 'aura:plan-order', 'aura:credit'
+local COUNTERS = {'requests', 'hits', 'fills', 'prefetches', 'prefetch_hits', 'evictions'}
+
+local function counters()
+  local values = redis.call('HMGET', STATE, unpack(COUNTERS))
+  local result = {}
+  for i, name in ipairs(COUNTERS) do result[name] = tonumber(values[i] or 0) end
+  return result
+end
+
+local function used_memory()
+  return tonumber(string.match(redis.call('INFO', 'memory'), 'used_memory:(%d+)'))
+end
+
+local function items()
+  local others = redis.call('EXISTS', CONFIG, STATE, POLICY, WINDOWS, PLANS, PLAN_ORDER, CREDIT)
+  return redis.call('DBSIZE') - others
+end
+
+-- aura_setup run long medium short (ms) low high (permille) empty budget (bytes) heldout (permille): begins or resumes a run.
+local function setup(_, argv)
+  local run = argv[1]
+  if redis.call('HGET', STATE, 'run') ~= run then
+    redis.call('DEL', STATE, POLICY, WINDOWS, PLANS, PLAN_ORDER, CREDIT)
+    redis.call('HSET', STATE, 'run', run, 'seq', 0, 'now', 0, 'window', -1, 'pressure', 0, 'plans', 0)
+  end
+  redis.call('HSET', CONFIG, 'long', argv[2], 'medium', argv[3], 'short', argv[4], 'low', argv[5], 'high', argv[6],
+    'empty', argv[7], 'budget', argv[8], 'heldout', argv[9])
+  return tonumber(redis.call('HGET', STATE, 'seq'))
+end
+
+local function enter_window(window, count)
+  local line = {}
+  for i, name in ipairs(COUNTERS) do line[i] = count[name] end
+  redis.call('HSET', WINDOWS, window, table.concat(line, ','))
+  redis.call('HDEL', WINDOWS, window - 4)
+end
+
+-- Memory pressure in permille of the budget, measured now.
+local function measure(config)
+  local used = used_memory()
+  local budget = tonumber(config[7])
+  local pressure = 0
+  if budget > 0 then pressure = math.floor(math.max(0, used - tonumber(config[6])) * 1000 / budget) end
+  redis.call('HSET', STATE, 'pressure', pressure)
+  return pressure, used
+end
+
+local function tier(config, pressure)
+  if pressure < tonumber(config[4]) then return tonumber(config[1]) end
+  if pressure <= tonumber(config[5]) then return tonumber(config[2]) end
+  return tonumber(config[3])
+end
+
+-- Probes and fills the packed entries (key length 1 byte, payload length 2 bytes, key, payload); returns the hit bitmap.
+-- `meta` is empty or holds 5 bytes an entry: priority bonus (4 bytes, big endian) and flags (bits 0-1 TTL class, bit 2 no fill).
+local function probe_and_fill(body, meta, first, now, ttls, count)
+  local call, byte, sub, format = redis.call, string.byte, string.sub, string.format
+  local levers = #meta > 0
+  local clock = format('%013d', now)
+  local headers = {}
+  for class = 0, 2 do headers[class] = format('d%013d00000000', now + ttls[class]) end
+  local bits, pos, size, n, hits, fills, credited = {}, 1, #body, 0, 0, 0, 0
+  while pos <= size do
+    local key_size, high, low = byte(body, pos, pos + 2)
+    local key = sub(body, pos + 3, pos + 2 + key_size)
+    local value_at = pos + 3 + key_size
+    pos = value_at + high * 256 + low
+    local expiry, class, fill = FAR + first + n, 0, true
+    if levers then
+      local b1, b2, b3, b4, flags = byte(meta, n * 5 + 1, n * 5 + 5)
+      expiry = expiry + ((b1 * 256 + b2) * 256 + b3) * 256 + b4
+      class = flags % 4
+      fill = flags < 4 and class ~= 3
+    end
+    n = n + 1
+    local value = call('GETEX', key, 'PXAT', expiry)
+    if value and sub(value, 2, 14) > clock then
+      hits = hits + 1
+      bits[n] = '1'
+      if byte(value) == 112 then
+        call('SETRANGE', key, 0, 'd')
+        call('HINCRBY', CREDIT, tonumber(sub(value, 15, 22)), 1)
+        credited = credited + 1
+      end
+    else
+      bits[n] = '0'
+      if fill then
+        call('SET', key, headers[class] .. sub(body, value_at, pos - 1), 'PXAT', expiry)
+        fills = fills + 1
+      elseif value then
+        call('DEL', key)
+      end
+    end
+  end
+  count.requests = count.requests + n
+  count.hits = count.hits + hits
+  count.fills = count.fills + fills
+  count.prefetch_hits = count.prefetch_hits + credited
+  return table.concat(bits)
+end
+
+-- aura_batch run seq window first now meta body: one batch of requests, counted once however often it is sent.
+-- `first` is the request number of the first entry, `now` the event clock in ms. Seq 0 with an empty body only moves the clock.
+-- Returns status (ok, tick, dup, gap, foreign), bitmap, policy version, pressure (permille), used bytes (0: not measured),
+-- and the totals of COUNTERS.
+local function batch(_, argv)
+  local run, seq, window, now = argv[1], tonumber(argv[2]), tonumber(argv[3]), tonumber(argv[5])
+  local state = redis.call('HMGET', STATE, 'run', 'seq', 'window', 'pressure')
+  local function reply(status, bitmap, pressure, used, count)
+    local version = tonumber(redis.call('HGET', POLICY, 'version') or 0)
+    return {status, bitmap, version, pressure, used, count.requests, count.hits, count.fills, count.prefetches,
+      count.prefetch_hits, count.evictions}
+  end
+  local count = counters()
+  local pressure, used = tonumber(state[4] or 0), 0
+  if state[1] ~= run then return reply('foreign', '', 0, 0, count) end
+  if seq == 0 then
+    redis.call('HSET', STATE, 'now', argv[5])
+    return reply('tick', '', pressure, 0, count)
+  end
+  local last = tonumber(state[2])
+  if seq <= last then return reply('dup', '', pressure, 0, count) end
+  if seq ~= last + 1 then return reply('gap', '', pressure, 0, count) end
+  local config = redis.call('HMGET', CONFIG, 'long', 'medium', 'short', 'low', 'high', 'empty', 'budget')
+  if seq % PROBE_EVERY == 1 then pressure, used = measure(config) end
+  if window ~= tonumber(state[3]) then enter_window(window, count) end
+  local ttls = {[0] = tier(config, pressure), [1] = tonumber(config[1]), [2] = tonumber(config[3])}
+  local bitmap = probe_and_fill(argv[7], argv[6], tonumber(argv[4]), now, ttls, count)
+  redis.call('HSET', STATE, 'seq', seq, 'now', argv[5], 'window', window, 'requests', count.requests, 'hits', count.hits,
+    'fills', count.fills, 'prefetch_hits', count.prefetch_hits)
+  return reply('ok', bitmap, pressure, used, count)
+end
+
+local function held_out(key, share)
+  return share > 0 and tonumber(string.sub(redis.sha1hex(key), 1, 8), 16) % 1000 < share
+end
+
+local function live(key, clock)
+  local value = redis.call('GET', key)
+  return value and string.sub(value, 2, 14) > clock
+end
+
+local function remember(plan_id, status, evicted, prefetched)
+  redis.call('HSET', PLANS, plan_id, status .. ',' .. evicted .. ',' .. prefetched)
+  redis.call('RPUSH', PLAN_ORDER, plan_id)
+  if redis.call('LLEN', PLAN_ORDER) > PLANS_KEPT then redis.call('HDEL', PLANS, redis.call('LPOP', PLAN_ORDER)) end
+end
+
+local function carry_out(argv, state, share)
+  local now, number = tonumber(state.now), tonumber(state.plans) + 1
+  local clock = string.format('%013d', now)
+  local priority = FAR + tonumber(state.requests or 0)
+  local evicts, prefetches = tonumber(argv[8]), tonumber(argv[9])
+  local evicted, prefetched, kept_evict, kept_prefetch = 0, 0, 0, 0
+  for i = 10, 9 + evicts do
+    if held_out(argv[i], share) then kept_evict = kept_evict + 1
+    else evicted = evicted + redis.call('DEL', argv[i]) end
+  end
+  for i = 10 + evicts, 9 + evicts + 3 * prefetches, 3 do
+    local key, value, ttl = argv[i], argv[i + 1], tonumber(argv[i + 2])
+    if held_out(key, share) then kept_prefetch = kept_prefetch + 1
+    elseif not live(key, clock) then
+      local header = string.format('p%013d%08d', now + ttl * 1000, number)
+      redis.call('SET', key, header .. value, 'PXAT', priority)
+      prefetched = prefetched + 1
+    end
+  end
+  redis.call('HINCRBY', STATE, 'plans', 1)
+  redis.call('HINCRBY', STATE, 'prefetches', prefetched)
+  redis.call('HINCRBY', STATE, 'evictions', evicted)
+  redis.call('HSET', CREDIT, 'plan:' .. number, argv[2])
+  redis.call('HDEL', CREDIT, 'plan:' .. (number - PLANS_KEPT), number - PLANS_KEPT)
+  return {'applied', now, evicted, prefetched, kept_evict, kept_prefetch}
+end
+
+-- aura_apply run plan_id window planner apply_at expires_at policy evicts prefetches key... (key value ttl)...: one plan, once.
+-- Returns status (applied, early, expired, duplicate, foreign_run), event clock, effective evictions and prefetches, held-out ones.
+local function apply(_, argv)
+  local run, plan_id, apply_at, expires_at, policy = argv[1], argv[2], tonumber(argv[5]), tonumber(argv[6]), argv[7]
+  local values = redis.call('HMGET', STATE, 'run', 'now', 'plans', 'requests')
+  local state = {run = values[1], now = tonumber(values[2] or 0), plans = values[3] or 0, requests = values[4]}
+  if not state.run or (run ~= '' and state.run ~= run) then return {'foreign_run', state.now, 0, 0, 0, 0} end
+  local done = redis.call('HGET', PLANS, plan_id)
+  if done then
+    local evicted, prefetched = string.match(done, ',(%d+),(%d+)$')
+    return {'duplicate', state.now, tonumber(evicted), tonumber(prefetched), 0, 0}
+  end
+  if apply_at and state.now < apply_at then return {'early', state.now, 0, 0, 0, 0} end
+  if expires_at and state.now > expires_at then return {'expired', state.now, 0, 0, 0, 0} end
+  local result = carry_out(argv, state, tonumber(redis.call('HGET', CONFIG, 'heldout') or 0))
+  if policy ~= '' then
+    redis.call('HINCRBY', POLICY, 'version', 1)
+    redis.call('HSET', POLICY, 'policy', policy, 'plan_id', plan_id)
+  end
+  remember(plan_id, 'applied', result[3], result[4])
+  return result
+end
+
+-- aura_probe now key...: which keys are in the arm and not past their TTL, as a bitmap; touches nothing.
+local function probe(_, argv)
+  local clock, bits = string.format('%013d', tonumber(argv[1])), {}
+  for i = 2, #argv do bits[i - 1] = live(argv[i], clock) and '1' or '0' end
+  return table.concat(bits)
+end
+
+-- aura_state: run, seq, now, window, pressure, plans, items, then pairs of the state's counters.
+local function state(_, _)
+  return {redis.call('HGETALL', STATE), redis.call('HGETALL', WINDOWS), redis.call('HGETALL', POLICY),
+    redis.call('HGETALL', CREDIT), items(), used_memory()}
+end
+
+redis.register_function('aura_setup', setup)
+redis.register_function('aura_batch', batch)
+redis.register_function('aura_apply', apply)
+redis.register_function('aura_probe', probe)
+redis.register_function('aura_state', state)

@@ -1,0 +1,84 @@
+"""What every arm does for the replay, whichever clock it runs on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from aura_contract.plan import Plan, Policy
+
+__all__ = ["Arm", "ArmLost", "Batch", "Totals"]
+
+
+class ArmLost(RuntimeError):
+    """An arm's Redis is gone or was restarted empty: its counts can no longer be trusted."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """At most 200 consecutive requests of one window.
+
+    `first` is the request number (from 0 over the whole log) of the first one, `clock` the event clock in ms at the last one;
+    `keys` and `packed` are parallel: cache keys and packed entries (`source.items.pack`).
+    """
+
+    window: int
+    first: int
+    clock: int
+    keys: Sequence[bytes]
+    packed: Sequence[bytes]
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Counters of an arm since the start of the run, and its state; `pressure` is a fraction of the budget."""
+
+    requests: int = 0
+    hits: int = 0
+    fills: int = 0
+    prefetches: int = 0
+    prefetch_hits: int = 0
+    evictions: int = 0
+    pressure: float = 0.0
+    policy_version: int = 0
+
+
+class Arm(Protocol):
+    """One Redis under test. `send` and `receive` are paired first in, first out; all methods raise ArmLost."""
+
+    name: str
+
+    def begin(self, run: str, empty: int, budget: int) -> Totals:
+        """Start the run, or take it up again: totals so far. `empty` and `budget` in bytes."""
+
+    def totals(self) -> Totals:
+        """Totals now; nothing may be under way."""
+
+    def window_start(self, window: int) -> Totals | None:
+        """Totals at the first batch of a window, if the arm still knows them (the last four)."""
+
+    def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
+        """Put one batch on its way; `meta` holds the levers' 5 bytes an entry or nothing, `body` all packed entries."""
+
+    def receive(self) -> Totals:
+        """Totals after the oldest batch under way."""
+
+    def tick(self, clock: int) -> None:
+        """Move the event clock to `clock` ms; nothing may be under way."""
+
+    def resident(self, keys: Sequence[bytes]) -> list[bool]:
+        """Which keys are cached and not past their TTL."""
+
+    def size(self) -> int:
+        """Number of cached items."""
+
+    def policy(self) -> Policy:
+        """Levers that stand."""
+
+    def prefetch_hits_by_plan(self) -> dict[str, int]:
+        """Hits credited to each plan's prefetches, by plan id."""
+
+    def plan_applied(self, plan: Plan, prefetched: int) -> None:
+        """Take note of a plan that the executor has applied."""
+
+    def close(self) -> None:
+        """Drop the connections."""

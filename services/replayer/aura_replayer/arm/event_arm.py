@@ -1,0 +1,163 @@
+"""An arm on the event clock: batches go through the function library `aura` (aura.lua beside this file)."""
+
+import json
+from collections import deque
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from typing import Any, TypeVar
+
+import redis
+from aura_contract.arm import POLICY_KEY, STATE_KEY
+from aura_contract.experiment import TtlSpec
+from aura_contract.plan import Plan, Policy
+from redis.connection import Connection
+
+from aura_replayer.arm.base import ArmLost, Batch, Totals
+
+__all__ = ["EventArm", "encode_command"]
+
+Result = TypeVar("Result")
+COUNTERS = ("requests", "hits", "fills", "prefetches", "prefetch_hits", "evictions")
+
+
+def encode_command(*parts: bytes | int | str) -> bytes:
+    """A command in Redis' wire format."""
+    encoded = [part if isinstance(part, bytes) else str(part).encode() for part in parts]
+    return b"".join([b"*%d\r\n" % len(encoded), *(b"$%d\r\n%b\r\n" % (len(part), part) for part in encoded)])
+
+
+class EventArm:
+    """See `Arm`; one connection for batches, one for everything else."""
+
+    def __init__(self, name: str, url: str, ttl: TtlSpec) -> None:
+        self.name = name
+        self._url = url
+        self._ttl = ttl
+        self._run = b""
+        self._seq = 0
+        self._under_way: deque[int] = deque()
+        self._client = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5)
+        self._lane: Connection = self._guard(self._client.connection_pool.get_connection)
+        self.used = 0
+        self._guard(self._load)
+
+    def _load(self) -> None:
+        self._client.function_load(files("aura_replayer.arm").joinpath("aura.lua").read_text(), replace=True)
+        self._client.config_set("maxmemory", 0)
+        self._client.config_set("maxmemory-policy", "volatile-ttl")
+        self._client.config_set("maxmemory-samples", 10)
+        # Evict down to the limit before every call; the default may stop half way to keep latency low.
+        self._client.config_set("maxmemory-eviction-tenacity", 100)
+
+    def begin(self, run: str, empty: int, budget: int) -> Totals:
+        """See `Arm.begin`."""
+        ttl = self._ttl
+        low, high = (round(share * 1000) for share in ttl.thresholds)
+        self._run = run.encode()
+        self._seq = self._call(
+            "aura_setup", run, ttl.long * 1000, ttl.medium * 1000, ttl.short * 1000, low, high, empty, budget, 0
+        )
+        self._guard(lambda: self._client.config_set("maxmemory", empty + budget if budget else 0))
+        return self.totals()
+
+    def totals(self) -> Totals:
+        """See `Arm.totals`."""
+        state = self._state()
+        return Totals(
+            *(int(state.get(name, 0)) for name in COUNTERS),
+            pressure=int(state.get("pressure", 0)) / 1000,
+            policy_version=int(self._guard(lambda: self._client.hget(POLICY_KEY, "version")) or 0),
+        )
+
+    def window_start(self, window: int) -> Totals | None:
+        """See `Arm.window_start`."""
+        line = _pairs(self._call("aura_state")[1]).get(str(window))
+        return Totals(*(int(part) for part in line.split(","))) if line else None
+
+    def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
+        """See `Arm.send`."""
+        self._seq += 1
+        self.resend(self._seq, batch, meta, body)
+
+    def resend(self, seq: int, batch: Batch, meta: bytes, body: bytes) -> None:
+        """Send a batch under a given number; one that was counted already is not counted again."""
+        command = encode_command(
+            b"FCALL", b"aura_batch", b"0", self._run, seq, batch.window, batch.first, batch.clock, meta, body
+        )
+        self._guard(lambda: self._lane.send_packed_command([command], check_health=False))
+        self._under_way.append(seq)
+
+    def receive(self) -> Totals:
+        """See `Arm.receive`."""
+        self._under_way.popleft()
+        reply = self._guard(self._lane.read_response)
+        status = reply[0]
+        if status in (b"foreign", b"gap"):
+            raise ArmLost(f"Redis of arm {self.name} was restarted empty; its counts are lost, start the experiment again")
+        self.used = reply[4] or self.used
+        return Totals(*reply[5:11], pressure=reply[3] / 1000, policy_version=reply[2])
+
+    def tick(self, clock: int) -> None:
+        """See `Arm.tick`."""
+        self._call("aura_batch", self._run, 0, 0, 0, clock, b"", b"")
+
+    def resident(self, keys: Sequence[bytes]) -> list[bool]:
+        """See `Arm.resident`."""
+        now = self._state()["now"]
+        bitmap: bytes = self._call("aura_probe", now, *keys)
+        return [bit == 49 for bit in bitmap]
+
+    def size(self) -> int:
+        """See `Arm.size`."""
+        return int(self._call("aura_state")[4])
+
+    def policy(self) -> Policy:
+        """See `Arm.policy`."""
+        text = self._guard(lambda: self._client.hget(POLICY_KEY, "policy"))
+        return Policy.model_validate(json.loads(text)) if text else Policy()
+
+    def prefetch_hits_by_plan(self) -> dict[str, int]:
+        """See `Arm.prefetch_hits_by_plan`."""
+        credit = _pairs(self._call("aura_state")[3])
+        plans = {name[5:]: plan for name, plan in credit.items() if name.startswith("plan:")}
+        return {plan: int(credit.get(number, 0)) for number, plan in plans.items()}
+
+    def plan_applied(self, plan: Plan, prefetched: int) -> None:
+        """The library counts on its own."""
+
+    def used_memory(self) -> int:
+        """Bytes in use now, as the server counts them."""
+        return int(self._guard(lambda: self._client.info("memory")["used_memory"]))
+
+    def forget(self) -> None:
+        """Empty the arm, the run included."""
+        self._guard(lambda: self._client.flushall(asynchronous=False))
+        self._seq = 0
+
+    def close(self) -> None:
+        """See `Arm.close`."""
+        self._lane.disconnect()
+        self._client.close()
+
+    def _state(self) -> dict[str, str]:
+        pairs = self._guard(lambda: self._client.hgetall(STATE_KEY))
+        return {name.decode(): value.decode() for name, value in pairs.items()}
+
+    def _call(self, function: str, *arguments: Any) -> Any:
+        return self._guard(lambda: self._client.fcall(function, 0, *arguments))
+
+    def _guard(self, action: Callable[[], Result]) -> Result:
+        try:
+            return action()
+        except redis.exceptions.AuthenticationError as error:
+            raise ArmLost(f"Redis of arm {self.name} refuses the password: {error}") from error
+        except redis.exceptions.ResponseError as error:
+            raise ArmLost(f"Redis of arm {self.name} refuses a call: {error}") from error
+        except (redis.exceptions.RedisError, OSError) as error:
+            raise ArmLost(
+                f"Redis of arm {self.name} does not answer ({type(error).__name__}); start the experiment again"
+            ) from error
+
+
+def _pairs(flat: list[bytes]) -> dict[str, str]:
+    return {flat[i].decode(): flat[i + 1].decode() for i in range(0, len(flat), 2)}

@@ -1,0 +1,176 @@
+"""An arm on real seconds: plain MGET and SETEX against an unmodified Redis, as the prototype drove it."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import redis
+from aura_contract.arm import STATE_KEY
+from aura_contract.experiment import TtlSpec
+from aura_contract.plan import Plan, Policy
+
+from aura_replayer.arm.base import ArmLost, Batch, Totals
+
+__all__ = ["WallArm"]
+
+Result = TypeVar("Result")
+COUNTERS = ("requests", "hits", "fills", "prefetches", "prefetch_hits", "evictions")
+PROBE_EVERY = 25
+
+
+class WallArm:
+    """See `Arm`. Fills, counters and the checkpoint of a batch go into one transaction."""
+
+    def __init__(self, name: str, url: str, ttl: TtlSpec) -> None:
+        self.name = name
+        self._ttl = ttl
+        self._client = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5)
+        self._done: deque[Totals] = deque()
+        self._totals = Totals()
+        self._windows: dict[int, Totals] = {}
+        self._empty = self._budget = self._batches = 0
+        self.used = 0
+        self._pressure = 0.0
+        self._prefetched: dict[bytes, str] = {}
+        self._credit: dict[str, int] = {}
+
+    def begin(self, run: str, empty: int, budget: int) -> Totals:
+        """See `Arm.begin`."""
+        self._empty, self._budget = empty, budget
+        self._guard(lambda: self._client.config_set("maxmemory-policy", "allkeys-lru"))
+        self._guard(lambda: self._client.config_set("maxmemory", empty + budget if budget else 0))
+        state = self._state()
+        if state.get("run") != run:
+            self._guard(lambda: self._client.delete(STATE_KEY))
+            self._guard(lambda: self._client.hset(STATE_KEY, "run", run))
+            state = {}
+        self._totals = Totals(*(int(state.get(name, 0)) for name in COUNTERS))
+        return self._totals
+
+    def totals(self) -> Totals:
+        """See `Arm.totals`."""
+        return self._totals
+
+    def window_start(self, window: int) -> Totals | None:
+        """See `Arm.window_start`."""
+        line = self._state().get(f"window:{window}")
+        return Totals(*(int(part) for part in line.split(","))) if line else None
+
+    def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
+        """See `Arm.send`; levers do not exist here, and the batch is done when this returns."""
+        values = self._guard(lambda: self._client.mget(batch.keys))
+        if self._batches % PROBE_EVERY == 0:
+            self._measure()
+        self._batches += 1
+        present = {key for key, value in zip(batch.keys, values, strict=True) if value is not None}
+        fills: dict[bytes, bytes] = {}
+        hits = credited = 0
+        for key, packed in zip(batch.keys, batch.packed, strict=True):
+            if key in present or key in fills:
+                hits += 1
+                credited += self._credited(key)
+            else:
+                fills[key] = packed[3 + len(key) :]
+        before = self._totals
+        self._totals = Totals(
+            before.requests + len(batch.keys),
+            before.hits + hits,
+            before.fills + len(fills),
+            before.prefetches,
+            before.prefetch_hits + credited,
+            before.evictions,
+            self._pressure,
+        )
+        self._store(batch, fills, before)
+        self._done.append(self._totals)
+
+    def _store(self, batch: Batch, fills: dict[bytes, bytes], before: Totals) -> None:
+        ttl = self._seconds()
+        pipe = self._client.pipeline(transaction=True)
+        for key, value in fills.items():
+            pipe.setex(key, ttl, value)
+        mapping: dict[str, Any] = {name: getattr(self._totals, name) for name in COUNTERS}
+        if batch.window not in self._windows:
+            self._windows = {batch.window: before}
+            mapping[f"window:{batch.window}"] = ",".join(str(getattr(before, name)) for name in COUNTERS)
+            pipe.hdel(STATE_KEY, f"window:{batch.window - 4}")
+        pipe.hset(STATE_KEY, mapping=mapping)
+        self._guard(pipe.execute)
+
+    def _credited(self, key: bytes) -> int:
+        plan = self._prefetched.pop(key, None)
+        if plan is None:
+            return 0
+        self._credit[plan] = self._credit.get(plan, 0) + 1
+        return 1
+
+    def _measure(self) -> None:
+        self.used = self.used_memory()
+        self._pressure = max(0, self.used - self._empty) / self._budget if self._budget else 0.0
+
+    def _seconds(self) -> int:
+        low, high = self._ttl.thresholds
+        if self._pressure < low:
+            return self._ttl.long
+        return self._ttl.medium if self._pressure <= high else self._ttl.short
+
+    def receive(self) -> Totals:
+        """See `Arm.receive`."""
+        return self._done.popleft()
+
+    def tick(self, clock: int) -> None:
+        """Real time passes by itself."""
+
+    def resident(self, keys: Sequence[bytes]) -> list[bool]:
+        """See `Arm.resident`."""
+        pipe = self._client.pipeline(transaction=False)
+        for key in keys:
+            pipe.exists(key)
+        return [bool(found) for found in self._guard(pipe.execute)]
+
+    def size(self) -> int:
+        """See `Arm.size`; keys of the executor and of the checkpoint are counted too."""
+        return int(self._guard(self._client.dbsize))
+
+    def policy(self) -> Policy:
+        """Levers do not exist here."""
+        return Policy()
+
+    def prefetch_hits_by_plan(self) -> dict[str, int]:
+        """See `Arm.prefetch_hits_by_plan`."""
+        return dict(self._credit)
+
+    def plan_applied(self, plan: Plan, prefetched: int) -> None:
+        """See `Arm.plan_applied`: the next hit on each prefetched key is credited to the plan."""
+        for action in plan.prefetch:
+            self._prefetched[action.k.encode()] = plan.plan_id or ""
+        self._credit.setdefault(plan.plan_id or "", 0)
+        before = self._totals
+        counts = {name: getattr(before, name) for name in COUNTERS}
+        counts["prefetches"] += prefetched
+        counts["evictions"] += len(plan.evict)
+        self._totals = Totals(**counts, pressure=before.pressure)
+
+    def used_memory(self) -> int:
+        """Bytes in use now, as the server counts them."""
+        return int(self._guard(lambda: self._client.info("memory")["used_memory"]))
+
+    def forget(self) -> None:
+        """Empty the arm, the run included."""
+        self._guard(lambda: self._client.flushall(asynchronous=False))
+
+    def close(self) -> None:
+        """See `Arm.close`."""
+        self._client.close()
+
+    def _state(self) -> dict[str, str]:
+        pairs = self._guard(lambda: self._client.hgetall(STATE_KEY))
+        return {name.decode(): value.decode() for name, value in pairs.items()}
+
+    def _guard(self, action: Callable[[], Result]) -> Result:
+        try:
+            return action()
+        except (redis.exceptions.RedisError, OSError) as error:
+            raise ArmLost(
+                f"Redis of arm {self.name} does not answer ({type(error).__name__}); start the experiment again"
+            ) from error

@@ -1,0 +1,1 @@
+"""What planners are told about a window."""

@@ -1,0 +1,42 @@
+"""The context message of one arm: the shared log's side and the arm's own measured side."""
+
+import json
+import time
+
+from aura_contract.base import CONTRACT_VERSION
+from aura_contract.context import CacheView, Caps, context_id
+from aura_contract.experiment import ExecutorSpec
+
+from aura_replayer.context.snapshot import WorkloadSnapshot
+
+__all__ = ["ContextWriter"]
+
+
+class ContextWriter:
+    """Writes the contexts of one window; the log's side is turned into JSON once for all arms."""
+
+    def __init__(self, experiment: str, run: str, caps: ExecutorSpec) -> None:
+        self._experiment, self._run = experiment, run
+        self._caps = Caps(max_evict=caps.max_evict, max_prefetch=caps.max_prefetch, ttl_min=caps.ttl_min, ttl_max=caps.ttl_max)
+        self._workload = ""
+        self._identity = ""
+
+    def start(self, snapshot: WorkloadSnapshot) -> None:
+        """Take up a window."""
+        self._workload = snapshot.view.model_dump_json()
+        self._identity = context_id(self._workload)
+
+    def message(self, arm: str, window: int, expires_at: int, cache: CacheView) -> bytes:
+        """A ContextSnapshot as JSON."""
+        envelope = {
+            "version": CONTRACT_VERSION,
+            "experiment": self._experiment,
+            "run": self._run,
+            "arm": arm,
+            "window": window,
+            "context_id": self._identity,
+            "issued_at": round(time.time(), 3),
+            "expires_at": expires_at,
+        }
+        head = json.dumps(envelope)[:-1]
+        return f'{head},"workload":{self._workload},"cache":{cache.model_dump_json()},"caps":{self._caps.model_dump_json()}}}'.encode()

@@ -1,0 +1,152 @@
+"""From the aggregator's arrays to the context message: built once a window, shared by all arms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from aura_contract.context import Candidate, CategoryStat, ItemStat, SampleSession, WorkloadView
+from numpy.typing import NDArray
+
+from aura_replayer.context.aggregator import ContextAggregator
+from aura_replayer.source.events import EventLog
+from aura_replayer.source.items import ItemTable
+
+__all__ = ["TITLE_CHARS", "WorkloadBuilder", "WorkloadSnapshot"]
+
+TOP_ITEMS = 20
+TOP_CATEGORIES = 12
+SESSIONS = 5
+MOST_REQUESTED = 200
+RISING = 150
+HEAVIEST = 100
+INTENDED = 50
+TITLE_CHARS = 80
+
+
+@dataclass(frozen=True)
+class WorkloadSnapshot:
+    """The log's side of a context, with the item codes of its candidates in the order of their ids."""
+
+    view: WorkloadView
+    candidates: NDArray[np.int64]
+
+
+class WorkloadBuilder:
+    """Reads names and metadata from the item table; titles are cut to 80 characters."""
+
+    def __init__(self, aggregator: ContextAggregator, items: ItemTable, log: EventLog) -> None:
+        self._aggregator = aggregator
+        self._items = items
+        self._log = log
+        self._category_before: dict[int, int] = {}
+
+    def build(self, end_clock: int) -> WorkloadSnapshot:
+        """The snapshot of the window that the aggregator has just observed; `end_clock` in ms."""
+        seen = self._aggregator
+        block = seen.window
+        intents = self._intents()
+        codes = self._candidates(intents)
+        view = WorkloadView.model_construct(
+            first_event=block.first_row,
+            last_event=block.first_row + len(block) - 1,
+            start_v=int(block.clock[0]),
+            end_v=end_clock,
+            events=len(block),
+            requests=int(seen.counts.sum()),
+            distinct_items=len(seen.items),
+            new_items=seen.new_items,
+            top_items=self._top_items(),
+            top_categories=self._top_categories(),
+            candidates=self._describe(codes, intents),
+            sessions=self._sessions(),
+        )
+        return WorkloadSnapshot(view, codes)
+
+    def _intents(self) -> dict[int, int]:
+        block = self._aggregator.window
+        items, counts = np.unique(block.items[~block.requests], return_counts=True)
+        return dict(zip(items.tolist(), counts.tolist(), strict=True))
+
+    def _candidates(self, intents: dict[int, int]) -> NDArray[np.int64]:
+        seen = self._aggregator
+        by_count = seen.items[np.lexsort((seen.items, -seen.counts))][:MOST_REQUESTED]
+        by_trend = seen.items[np.lexsort((seen.items, -seen.trend))][:RISING]
+        wanted = sorted(intents, key=lambda code: (-intents[code], code))[:INTENDED]
+        chosen = np.concatenate([by_count, by_trend, np.array(wanted, np.int64), seen.heaviest(HEAVIEST)])
+        _, first = np.unique(chosen, return_index=True)
+        return np.asarray(chosen[np.sort(first)].astype(np.int64))
+
+    def _describe(self, codes: NDArray[np.int64], intents: dict[int, int]) -> tuple[Candidate, ...]:
+        seen = self._aggregator
+        place = np.searchsorted(seen.items, codes) if len(seen.items) else np.zeros(len(codes), np.int64)
+        place = np.minimum(place, max(0, len(seen.items) - 1))
+        here = seen.items[place] == codes if len(seen.items) else np.zeros(len(codes), np.bool_)
+        counts = np.where(here, seen.counts[place], 0) if len(seen.items) else np.zeros(len(codes), np.int64)
+        trend = counts - seen.count_before(codes)
+        weight = np.round(seen.weight(codes), 3)
+        names, titles, categories, labels = (
+            self._items.names,
+            self._items.titles,
+            self._items.category_names,
+            self._items.categories,
+        )
+        columns = zip(
+            codes.tolist(), counts.tolist(), trend.tolist(), weight.tolist(), seen.last_seen(codes).tolist(),
+            labels[codes].tolist(), strict=True,
+        )  # fmt: skip
+        return tuple(
+            Candidate.model_construct(
+                id=number,
+                item=names[code],
+                count=count,
+                trend=change,
+                frequency=heavy,
+                last_seen=ago,
+                intent=intents.get(code, 0),
+                title=titles[code][:TITLE_CHARS],
+                category=categories[label],
+                neighbours=(),
+            )  # fmt: skip
+            for number, (code, count, change, heavy, ago, label) in enumerate(columns)
+        )
+
+    def _top_items(self) -> tuple[ItemStat, ...]:
+        seen, items = self._aggregator, self._items
+        top = np.lexsort((seen.items, -seen.counts))[:TOP_ITEMS]
+        return tuple(
+            ItemStat.model_construct(
+                item=items.names[code],
+                count=int(count),
+                trend=int(change),
+                title=items.titles[code][:TITLE_CHARS],
+                category=items.category_names[items.categories[code]],
+                brand=items.brands[code],
+            )
+            for code, count, change in zip(seen.items[top].tolist(), seen.counts[top], seen.trend[top], strict=True)
+        )
+
+    def _top_categories(self) -> tuple[CategoryStat, ...]:
+        seen = self._aggregator
+        totals = np.bincount(self._items.categories[seen.items], weights=seen.counts).astype(np.int64)
+        names = self._items.category_names
+        before = self._category_before
+        self._category_before = {code: int(totals[code]) for code in np.flatnonzero(totals)}
+        totals[:1] = 0
+        top = [code for code in np.argsort(-totals, kind="stable")[:TOP_CATEGORIES].tolist() if totals[code]]
+        return tuple(
+            CategoryStat.model_construct(
+                category=names[code][:TITLE_CHARS], count=int(totals[code]), trend=int(totals[code]) - before.get(code, 0)
+            )
+            for code in top
+        )
+
+    def _sessions(self) -> tuple[SampleSession, ...]:
+        block, names, actions = self._aggregator.window, self._items.names, self._log.action_names
+        return tuple(
+            SampleSession.model_construct(events=_events(block.actions[rows], block.items[rows], actions, names))
+            for rows in self._aggregator.sample_sessions(SESSIONS)
+        )
+
+
+def _events(codes: NDArray[np.int16], items: NDArray[np.int32], actions: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{actions[action]}:{names[item]}" for action, item in zip(codes.tolist(), items.tolist(), strict=True))

@@ -1,0 +1,92 @@
+"""One arm during a replay: what is under way, what was counted in this window, which levers stand."""
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+from aura_contract.plan import Policy
+from aura_contract.results import WindowRecord
+
+from aura_replayer.arm.base import Arm, Batch, Totals
+from aura_replayer.source.events import EventBlock
+
+__all__ = ["IN_FLIGHT", "Lane"]
+
+IN_FLIGHT = 3
+"""Batches under way an arm: enough to keep both servers busy; more would only fill their buffers."""
+
+
+@dataclass
+class Lane:
+    """`done` requests were counted before this process began (after a restart) and are not sent again."""
+
+    arm: Arm
+    done: int
+    totals: Totals
+    recorded: int = -1
+    policy: Policy = field(default_factory=Policy)
+    plan_id: str | None = None
+    history: list[float] = field(default_factory=list)
+    meta: bytes = b""
+    before: Totals = field(default_factory=Totals)
+    batch_seconds: list[float] = field(default_factory=list)
+    _sent: deque[float] = field(default_factory=deque)
+
+    def enter(self, window: int, first_request: int) -> None:
+        """Begin a window; after a restart in its middle the counts at its start come from the arm."""
+        resumed = self.arm.window_start(window) if self.done > first_request else None
+        self.before = resumed or self.totals
+        self.batch_seconds = []
+        self.plan_id = None
+
+    def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
+        """Send one batch, waiting for an older one when three are under way."""
+        if len(self._sent) >= IN_FLIGHT:
+            self.receive()
+        self._sent.append(time.perf_counter())
+        self.arm.send(batch, meta, body)
+
+    def receive(self) -> None:
+        """Wait for the oldest batch under way."""
+        self.totals = self.arm.receive()
+        self.batch_seconds.append(time.perf_counter() - self._sent.popleft())
+
+    def drain(self) -> None:
+        """Wait for all batches under way."""
+        while self._sent:
+            self.receive()
+
+    def refresh_policy(self) -> None:
+        """Read the levers that stand."""
+        self.policy = self.arm.policy()
+
+    def record(self, window: int, block: EventBlock, end_clock: int) -> WindowRecord:
+        """The record of the window that has just ended."""
+        now, before = self.totals, self.before
+        requests, hits = now.requests - before.requests, now.hits - before.hits
+        prefetches = now.prefetches - before.prefetches
+        times = np.array(self.batch_seconds or [0.0]) * 1000
+        ratio = hits / requests if requests else 0.0
+        self.history = [*self.history[-9:], ratio]
+        return WindowRecord(
+            arm=self.arm.name,
+            window=window,
+            first_event=block.first_row,
+            last_event=block.first_row + len(block) - 1,
+            end_v=end_clock,
+            requests=requests,
+            hits=hits,
+            misses=requests - hits,
+            fills=now.fills - before.fills,
+            prefetches=prefetches,
+            prefetch_hits=now.prefetch_hits - before.prefetch_hits,
+            backend_reads=requests - hits + prefetches,
+            hit_ratio=round(ratio, 6),
+            pressure=now.pressure,
+            items=self.arm.size(),
+            policy=self.policy,
+            plan_id=self.plan_id,
+            batch_p50_ms=round(float(np.percentile(times, 50)), 3),
+            batch_p99_ms=round(float(np.percentile(times, 99)), 3),
+        )

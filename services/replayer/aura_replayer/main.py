@@ -1,0 +1,100 @@
+"""The replayer's command line: one run of one experiment against Redis and Kafka servers that are already there."""
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from aura_bus import BusError
+from aura_contract.manifest import ManifestError, load_manifest
+from aura_data.tables import DataError
+
+from aura_replayer.arm.base import ArmLost
+from aura_replayer.desk import PlanLost
+from aura_replayer.monitor import Monitor
+from aura_replayer.run import Run, RunSettings, first_progress
+
+__all__ = ["main"]
+
+BAD_INPUT, PART_LOST, INTERRUPTED = 2, 3, 130
+
+EXAMPLE = """example:
+  aura-replayer --manifest examples/quickstart.yaml --run r1 --kafka 127.0.0.1:9092 \\
+    --arm baseline=redis://127.0.0.1:6379 --arm aura=redis://127.0.0.1:6380 --out runs/r1
+
+Started again with the same --run and --out it goes on where it stopped, as long as the Redis servers are the same.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the replayer; returns 0, 2 (bad input), 3 (a part was lost) or 130 (interrupted)."""
+    options = _parser().parse_args(arguments)
+    interrupted = False
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)
+    monitor = None
+    try:
+        settings = _settings(options)
+        monitor = Monitor(first_progress(settings))
+        host, _, port = options.listen.rpartition(":")
+        port = _serve(monitor, host, int(port))
+        print(f"listening on {host}:{port}", file=sys.stderr, flush=True)
+        verdict = Run(settings, monitor, lambda: interrupted).execute()
+    except (ManifestError, DataError) as error:
+        return _fail(monitor, str(error), BAD_INPUT)
+    except (ArmLost, PlanLost, BusError) as error:
+        return _fail(monitor, str(error), PART_LOST)
+    except OSError as error:
+        return _fail(
+            monitor,
+            f"{error.filename or options.out}: {error.strerror or error}; free some space or choose another --out",
+            BAD_INPUT,
+        )
+    if verdict is None:
+        return _fail(monitor, "stopped before the end of the log; no verdict was written", INTERRUPTED)
+    print(verdict.model_dump_json())
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> RunSettings:
+    manifest = Path(options.manifest)
+    experiment = load_manifest(manifest)
+    arms = dict(pair.split("=", 1) for pair in options.arm)
+    missing = [name for name in experiment.spec.arms if name not in arms]
+    if missing:
+        raise ManifestError(f"{manifest}: arm {missing[0]} has no Redis; add --arm {missing[0]}=redis://HOST:PORT")
+    return RunSettings(experiment, manifest.parent, options.run, options.kafka, arms, Path(options.out), options.bad_rows)
+
+
+def _serve(monitor: Monitor, host: str, port: int) -> int:
+    try:
+        return monitor.serve(host, port)
+    except OSError as error:
+        raise DataError(f"--listen {host}:{port}: {error.strerror}; choose another port, or 0 for any") from error
+
+
+def _fail(monitor: Monitor | None, message: str, code: int) -> int:
+    if monitor is not None:
+        monitor.update(monitor.progress.model_copy(update={"phase": "failed", "message": message}))
+    print(f"aura: {message}", file=sys.stderr, flush=True)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("aura-replayer", epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter)
+    environment = os.environ.get
+    parser.add_argument("--manifest", required="AURA_MANIFEST" not in os.environ, default=environment("AURA_MANIFEST"))
+    parser.add_argument("--run", required="AURA_RUN" not in os.environ, default=environment("AURA_RUN"), help="id of the run")
+    parser.add_argument("--kafka", default=environment("AURA_KAFKA", "127.0.0.1:9092"), help="HOST:PORT of the broker")
+    parser.add_argument("--arm", action="append", default=[], metavar="NAME=URL", help="Redis of an arm, once each arm")
+    parser.add_argument("--out", default=environment("AURA_OUT", "."), help="folder for the result files")
+    parser.add_argument("--listen", default=environment("AURA_LISTEN", "127.0.0.1:0"), help="HOST:PORT of /progress and /metrics")
+    parser.add_argument("--bad-rows", choices=("fail", "skip"), default="fail", help="what to do with rows that cannot be read")
+    return parser

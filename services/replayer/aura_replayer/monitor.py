@@ -1,0 +1,88 @@
+"""What can be seen of a replay from outside: `/progress`, `/metrics` and `/healthz` on one small HTTP server."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from aura_contract.results import Progress, WindowRecord
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+__all__ = ["Monitor"]
+
+BATCH_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+
+
+class Monitor:
+    """Holds the latest progress; labels are arm names only, so cardinality is bounded."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.registry = CollectorRegistry()
+        self._hits = Counter("aura_cache_hits", "Requests found in the cache.", ["arm"], registry=self.registry)
+        self._misses = Counter("aura_cache_misses", "Requests not found in the cache.", ["arm"], registry=self.registry)
+        self._prefetches = Counter("aura_prefetches", "Values put into the cache by plans.", ["arm"], registry=self.registry)
+        self._prefetch_hits = Counter("aura_prefetch_hits", "First hits on prefetched values.", ["arm"], registry=self.registry)
+        self._ratio = Gauge("aura_window_hit_ratio", "Hit ratio of the last window.", ["arm"], registry=self.registry)
+        self._pressure = Gauge("aura_memory_pressure_ratio", "Used memory over the budget.", ["arm"], registry=self.registry)
+        self._items = Gauge("aura_cached_items", "Items in the cache.", ["arm"], registry=self.registry)
+        self._plans = Gauge("aura_plans", "Plans so far, by outcome.", ["arm", "outcome"], registry=self.registry)
+        self._batch = Histogram(
+            "aura_batch_seconds", "Round trip of a batch.", ["arm"], buckets=BATCH_BUCKETS, registry=self.registry
+        )
+        self._server: ThreadingHTTPServer | None = None
+
+    def window(self, record: WindowRecord, batch_seconds: list[float]) -> None:
+        """Count one finished window of one arm."""
+        self._hits.labels(record.arm).inc(record.hits)
+        self._misses.labels(record.arm).inc(record.misses)
+        self._prefetches.labels(record.arm).inc(record.prefetches)
+        self._prefetch_hits.labels(record.arm).inc(record.prefetch_hits)
+        self._ratio.labels(record.arm).set(record.hit_ratio)
+        self._pressure.labels(record.arm).set(record.pressure)
+        self._items.labels(record.arm).set(record.items)
+        batch = self._batch.labels(record.arm)
+        for seconds in batch_seconds:
+            batch.observe(seconds)
+
+    def update(self, progress: Progress) -> None:
+        """Replace the progress that `/progress` answers."""
+        self.progress = progress
+        for name, arm in progress.arms.items():
+            self._plans.labels(name, "decided").set(arm.plans_decided)
+            self._plans.labels(name, "applied").set(arm.plans_applied)
+            self._plans.labels(name, "refused").set(arm.plans_refused)
+            self._plans.labels(name, "unplanned").set(arm.unplanned)
+
+    def serve(self, host: str, port: int) -> int:
+        """Answer on host:port from a thread of its own; returns the port. Raises OSError when the port is taken."""
+        monitor = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                routes = {
+                    "/progress": lambda: ("application/json", monitor.progress.model_dump_json().encode()),
+                    "/metrics": lambda: (CONTENT_TYPE_LATEST, generate_latest(monitor.registry)),
+                    "/healthz": lambda: ("text/plain", b"ok\n"),
+                }
+                answer = routes.get(self.path.partition("?")[0])
+                if answer is None:
+                    self.send_error(404)
+                    return
+                kind, body = answer()
+                self.send_response(200)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Requests are not logged."""
+
+        self._server = ThreadingHTTPServer((host, port), Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return int(self._server.server_address[1])
+
+    def close(self) -> None:
+        """Stop answering."""
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()

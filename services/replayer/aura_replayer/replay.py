@@ -1,0 +1,213 @@
+"""The replay: every window of the log through every arm, then a context to each planner."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from aura_contract.context import CacheView, LastPlan
+from aura_contract.experiment import ExperimentSpec
+from aura_contract.plan import Plan
+from aura_contract.receipt import Receipt
+from aura_contract.results import WindowRecord
+from numpy.typing import NDArray
+
+from aura_replayer.arm.base import Batch
+from aura_replayer.arm.sizing import Sizing
+from aura_replayer.context.aggregator import ContextAggregator
+from aura_replayer.context.message import ContextWriter
+from aura_replayer.context.snapshot import WorkloadBuilder, WorkloadSnapshot
+from aura_replayer.desk import PlanDesk
+from aura_replayer.lane import Lane
+from aura_replayer.levers import ENTRY_BYTES, encode_levers
+from aura_replayer.source.clock import EventClock
+from aura_replayer.source.events import EventBlock, EventLog
+from aura_replayer.source.items import ItemTable
+
+__all__ = ["Replay", "Requests"]
+
+RECEIPT_TIMEOUT = 60.0
+PLAN_GRACE = 30.0
+PLAN_VALID_WINDOWS = 2
+
+
+@dataclass(frozen=True)
+class Requests:
+    """The requests of one window, columns of shape (n,); `first` is the first one's number over the whole log."""
+
+    window: int
+    first: int
+    codes: NDArray[np.int32]
+    clock: NDArray[np.int64]
+    frequency: NDArray[np.float32]
+
+
+class Replay:
+    """Drives one run; `finish_window` is called with each window's records before any plan for it is asked."""
+
+    def __init__(
+        self,
+        spec: ExperimentSpec,
+        lanes: Sequence[Lane],
+        desk: PlanDesk,
+        log: EventLog,
+        items: ItemTable,
+        sizing: Sizing,
+        writer: ContextWriter,
+        finish_window: Callable[[list[WindowRecord], int], None],
+        stop: Callable[[], bool],
+    ) -> None:
+        self._spec, self._lanes, self._desk, self._log, self._items = spec, lanes, desk, log, items
+        self._sizing, self._writer, self._finish_window, self._stop = sizing, writer, finish_window, stop
+        self._aggregator = ContextAggregator(sizing.capacity_items)
+        self._builder = WorkloadBuilder(self._aggregator, items, log)
+        self._clock = EventClock(spec.workload.clock)
+        self._by_name = {lane.arm.name: lane for lane in lanes}
+        self._wall = spec.cache.clock == "wall"
+        self._lockstep = spec.planner.mode == "lockstep" and not self._wall
+        # A no-op planner cannot change its arm: its contexts queue up and nobody waits for the answers.
+        self._exclusive = frozenset(arm for arm, backend in spec.planned_arms.items() if backend != "noop")
+        self.asked = dict.fromkeys(desk.arms, 0)
+        self._started = time.monotonic()
+        desk.on_applied = self._applied
+
+    def run(self) -> int:
+        """Replay to the end of the log or until `stop`; returns the number of log rows replayed."""
+        rows = first_request = 0
+        for window, block in enumerate(self._log.windows(self._spec.trigger.every_events)):
+            positions = np.flatnonzero(block.requests)
+            codes = block.items[positions]
+            requests = Requests(window, first_request, codes, block.clock[positions], self._aggregator.frequency(codes))
+            self._window(requests)
+            if self._stop():
+                break
+            rows += len(block)
+            first_request += len(codes)
+            end_clock = self._clock.after(rows - 1, int(block.clock[-1]))
+            self._end(window, block, end_clock, first_request)
+        return rows
+
+    def _window(self, requests: Requests) -> None:
+        for lane in self._lanes:
+            lane.enter(requests.window, requests.first)
+            self._levers(lane, requests)
+        position, count = 0, len(requests.codes)
+        while position < count and not self._stop():
+            self._settle(int(requests.clock[position]), requests)
+            until = min(position + self._sizing.batch, count)
+            due = self._next_due()
+            if due is not None:
+                until = min(until, max(position + 1, int(np.searchsorted(requests.clock, due))))
+            self._pace(int(requests.clock[until - 1]))
+            self._send(requests, position, until)
+            position = until
+        for lane in self._lanes:
+            lane.drain()
+
+    def _send(self, requests: Requests, start: int, stop: int) -> None:
+        chosen = requests.codes[start:stop].tolist()
+        packed = [self._items.packed[code] for code in chosen]
+        keys = [self._items.keys[code] for code in chosen] if self._wall else ()
+        body = b"".join(packed)
+        clock = int(requests.clock[stop - 1])
+        for lane in self._lanes:
+            skip = min(max(0, lane.done - requests.first - start), stop - start)
+            if skip == stop - start:
+                continue
+            batch = Batch(requests.window, requests.first + start + skip, clock, keys[skip:], packed[skip:])
+            meta = lane.meta[(start + skip) * ENTRY_BYTES : stop * ENTRY_BYTES]
+            version = lane.totals.policy_version
+            lane.send(batch, meta, b"".join(packed[skip:]) if skip else body)
+            if lane.totals.policy_version != version:
+                lane.refresh_policy()
+                self._levers(lane, requests)
+
+    def _levers(self, lane: Lane, requests: Requests) -> None:
+        categories = self._items.categories[requests.codes]
+        names = self._items.category_names
+        lane.meta = encode_levers(lane.policy, requests.frequency, categories, names, self._sizing.capacity_items)
+
+    def _next_due(self) -> int | None:
+        if not self._lockstep:
+            return None
+        return min((due for state in self._desk.arms.values() if (due := state.due()) is not None), default=None)
+
+    def _settle(self, clock: int, requests: Requests | None) -> None:
+        """Have every plan applied whose moment has come, before the first request at `clock` or later is sent."""
+        if not self._lockstep:
+            return
+        for arm, state in self._desk.arms.items():
+            due = state.due()
+            if due is None or due > clock:
+                continue
+            lane = self._by_name[arm]
+            lane.drain()
+            lane.arm.tick(max(clock, *(plan.apply_at or 0 for plan in state.waiting.values())))
+            self._desk.wait_for_receipt(arm, RECEIPT_TIMEOUT, self._stop)
+            lane.totals = lane.arm.totals()
+            lane.refresh_policy()
+            if requests is not None:
+                self._levers(lane, requests)
+
+    def _applied(self, arm: str, plan: Plan, receipt: Receipt) -> None:
+        lane = self._by_name[arm]
+        lane.plan_id = plan.plan_id
+        lane.arm.plan_applied(plan, receipt.effective.prefetch)
+
+    def _pace(self, clock: int) -> None:
+        if self._wall:
+            self._desk.poll()
+            ahead = clock / 1000 - (time.monotonic() - self._started)
+            if ahead > 0:
+                time.sleep(ahead)
+
+    def _end(self, window: int, block: EventBlock, end_clock: int, requests_so_far: int) -> None:
+        self._settle(end_clock, None)
+        self._aggregator.observe(block)
+        self._desk.poll()
+        if all(lane.recorded >= window for lane in self._lanes):
+            return
+        records = [lane.record(window, block, end_clock) for lane in self._lanes if lane.recorded < window]
+        self._finish_window(records, block.first_row + len(block))
+        if all(lane.done >= requests_so_far for lane in self._lanes):
+            return
+        snapshot = self._builder.build(end_clock)
+        self._writer.start(snapshot)
+        valid = PLAN_VALID_WINDOWS * max(1, end_clock - int(block.clock[0]))
+        for arm in self._desk.arms:
+            lane = self._by_name[arm]
+            lane.arm.tick(end_clock)
+            context = self._writer.message(arm, window, end_clock + valid, self._cache_view(lane, snapshot))
+            self._desk.ask(arm, window, context, exclusive=arm in self._exclusive)
+            self.asked[arm] += 1
+        if self._lockstep:
+            for arm in sorted(self._exclusive):
+                self._desk.wait_for_plan(arm, self._spec.planner.timeout_seconds + PLAN_GRACE, self._stop)
+            self._settle(end_clock, None)
+
+    def _cache_view(self, lane: Lane, snapshot: WorkloadSnapshot) -> CacheView:
+        keys = [self._items.keys[code] for code in snapshot.candidates.tolist()]
+        resident = lane.arm.resident(keys)
+        credit = lane.arm.prefetch_hits_by_plan()
+        return CacheView(
+            hit_ratio=round(lane.history[-1], 6) if lane.history else 0.0,
+            hit_ratio_history=tuple(round(value, 4) for value in lane.history),
+            baseline_hit_ratio=round(self._lanes[0].history[-1], 6) if self._lanes[0].history else 0.0,
+            pressure=lane.totals.pressure,
+            items=lane.arm.size(),
+            capacity_items=self._sizing.capacity_items,
+            resident=tuple(number for number, here in enumerate(resident) if here),
+            policy=lane.policy,
+            last_plans=tuple(_outcome(plan, receipt, credit) for plan, receipt in self._desk.arms[lane.arm.name].recent),
+        )
+
+
+def _outcome(plan: Plan, receipt: Receipt, credit: dict[str, int]) -> LastPlan:
+    return LastPlan(
+        plan_id=plan.plan_id or "",
+        window=plan.window or 0,
+        outcome=receipt.outcome,
+        evicted=receipt.effective.evict,
+        prefetched=receipt.effective.prefetch,
+        prefetch_hits=credit.get(plan.plan_id or "", 0),
+    )

@@ -1,0 +1,58 @@
+"""The files of a run: append-only JSON lines, flushed line by line, and whole files that replace their predecessor."""
+
+import os
+from pathlib import Path
+from typing import IO, TypeVar
+
+from aura_contract.base import MessageModel
+from pydantic import BaseModel
+
+__all__ = ["JsonLines", "SizingRecord", "read_lines", "write_whole"]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class SizingRecord(MessageModel):
+    """How large the arms were made, in bytes and items; kept so that a restarted replayer need not measure again.
+
+    `empties` are the bytes that each arm's empty server used, in the order of the arms.
+    """
+
+    run: str
+    budget: int
+    capacity_items: int
+    batch: int
+    empties: tuple[int, ...]
+
+
+class JsonLines:
+    """An append-only file of one model a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: IO[bytes] = path.open("ab", buffering=0)
+
+    def write(self, record: BaseModel) -> None:
+        """Append one record; raises OSError when the disk is full."""
+        self._file.write(record.model_dump_json().encode() + b"\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_lines(path: Path, model: type[Model]) -> list[Model]:
+    """All whole records of a file; a last line that was cut off by a crash is removed from it."""
+    if not path.exists():
+        return []
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if len(whole) < len(data):
+        os.truncate(path, len(whole))
+    return [model.model_validate_json(line) for line in whole.splitlines()]
+
+
+def write_whole(path: Path, record: BaseModel) -> None:
+    """Write one record so that a reader sees the old file or the new one, never half of it."""
+    draft = path.with_suffix(".tmp")
+    draft.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    draft.replace(path)

@@ -1,0 +1,197 @@
+"""One run from manifest to verdict: measure, replay, write the result files."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from aura_bus import ensure_topics
+from aura_contract.experiment import AuraExperiment
+from aura_contract.results import ArmProgress, Progress, Verdict, WindowRecord
+from aura_contract.topics import Topics
+from aura_data.catalog import open_catalog
+from aura_data.tables import fingerprint
+from aura_evidence.verdict import make_verdict
+
+from aura_replayer.arm.event_arm import EventArm
+from aura_replayer.arm.sizing import Sizing, measure
+from aura_replayer.arm.wall_arm import WallArm
+from aura_replayer.context.message import ContextWriter
+from aura_replayer.desk import PlanDesk
+from aura_replayer.lane import Lane
+from aura_replayer.monitor import Monitor
+from aura_replayer.replay import Replay
+from aura_replayer.results import JsonLines, SizingRecord, read_lines, write_whole
+from aura_replayer.source.events import EventLog
+from aura_replayer.source.items import ItemTable
+from aura_replayer.source.scan import LogSummary, scan
+
+__all__ = ["Run", "RunSettings", "first_progress"]
+
+LAST_ANSWERS = 15.0
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Where a run finds its parts: `arms` maps arm names to Redis urls, `base` is the manifest's folder."""
+
+    experiment: AuraExperiment
+    base: Path
+    run: str
+    kafka: str
+    arms: dict[str, str]
+    out: Path
+    bad_rows: Literal["fail", "skip"]
+
+
+def first_progress(settings: RunSettings) -> Progress:
+    """Progress before anything has happened."""
+    return Progress(
+        phase="starting", experiment=settings.experiment.metadata.name, run=settings.run, events=0, total=0, window=0,
+        events_per_second=0.0, eta_seconds=None, arms={},
+    )  # fmt: skip
+
+
+class Run:
+    """Executes one run; started again with the same run id against the same Redis servers it goes on where it stopped."""
+
+    def __init__(self, settings: RunSettings, monitor: Monitor, stop: Callable[[], bool]) -> None:
+        self._settings, self._monitor, self._stop = settings, monitor, stop
+        self._spec = settings.experiment.spec
+        self._records: list[WindowRecord] = []
+        self._lanes: list[Lane] = []
+        self._rows = 0
+        self._started = 0.0
+
+    def execute(self) -> Verdict | None:
+        """Run to the end; None when it was stopped before."""
+        settings, spec = self._settings, self._spec
+        settings.out.mkdir(parents=True, exist_ok=True)
+        topics = Topics(spec.dependencies.kafka.topic_prefix)
+        ensure_topics(settings.kafka, [topics.context, topics.plan, topics.applied, topics.dead_letters])
+        self._show("measuring")
+        catalog = open_catalog(spec.catalog, spec.dependencies.mongodb, settings.base)
+        items = ItemTable(catalog, spec.cache.payload_bytes)
+        log = EventLog(spec.workload, settings.base, items, settings.bad_rows)
+        summary = scan(log, items)
+        sizing = self._lanes_and_sizing(items, summary)
+        desk = self._desk(topics)
+        try:
+            return self._replay(log, items, sizing, summary, desk)
+        finally:
+            desk.close()
+            catalog.close()
+            for lane in self._lanes:
+                lane.arm.close()
+
+    def _replay(self, log: EventLog, items: ItemTable, sizing: Sizing, summary: LogSummary, desk: PlanDesk) -> Verdict | None:
+        settings, spec = self._settings, self._spec
+        window_log = JsonLines(settings.out / "windows.jsonl")
+        writer = ContextWriter(settings.experiment.metadata.name, settings.run, spec.executor)
+        self._started = time.monotonic()
+
+        def finish(records: list[WindowRecord], rows: int) -> None:
+            for record in records:
+                window_log.write(record)
+                lane = next(lane for lane in self._lanes if lane.arm.name == record.arm)
+                self._monitor.window(record, lane.batch_seconds)
+            self._records.extend(records)
+            self._rows = rows
+            self._show("replaying", summary.rows, desk)
+
+        replay = Replay(spec, self._lanes, desk, log, items, sizing, writer, finish, self._stop)
+        rows = replay.run()
+        seconds = time.monotonic() - self._started
+        window_log.close()
+        if self._stop():
+            return None
+        desk.finish(LAST_ANSWERS, replay.asked)
+        verdict = self._verdict(desk, sizing, rows, log.bad_rows, seconds)
+        write_whole(settings.out / "verdict.json", verdict)
+        self._show("done", summary.rows, desk, verdict.reason)
+        return verdict
+
+    def _lanes_and_sizing(self, items: ItemTable, summary: LogSummary) -> Sizing:
+        settings, spec = self._settings, self._spec
+        kind = WallArm if spec.cache.clock == "wall" else EventArm
+        arms = [kind(name, settings.arms[name], spec.cache.ttl) for name in spec.arms]
+        draft = settings.out / "sizing.json"
+        known = SizingRecord.model_validate_json(draft.read_text()) if draft.exists() else None
+        if known and known.run == settings.run:
+            sizing, empties = Sizing(known.budget, known.capacity_items, known.batch), known.empties
+        else:
+            sizing, empties = measure(arms, spec.cache, items, summary, spec.seed)
+            write_whole(draft, SizingRecord(run=settings.run, empties=empties, **asdict(sizing)))
+        self._records = read_lines(settings.out / "windows.jsonl", WindowRecord)
+        for arm, empty in zip(arms, empties, strict=True):
+            totals = arm.begin(settings.run, empty, sizing.budget)
+            lane = Lane(arm, totals.requests, totals)
+            lane.recorded = max((record.window for record in self._records if record.arm == arm.name), default=-1)
+            lane.refresh_policy()
+            self._lanes.append(lane)
+        return sizing
+
+    def _desk(self, topics: Topics) -> PlanDesk:
+        settings = self._settings
+        logs = {}
+        for name in ("plans", "receipts"):
+            # After a restart both topics are read again from their start.
+            (settings.out / f"{name}.jsonl").unlink(missing_ok=True)
+            logs[name] = JsonLines(settings.out / f"{name}.jsonl")
+        arms = tuple(self._spec.planned_arms)
+        return PlanDesk(settings.kafka, topics, settings.experiment.metadata.name, settings.run, arms, logs)
+
+    def _verdict(self, desk: PlanDesk, sizing: Sizing, rows: int, bad_rows: int, seconds: float) -> Verdict:
+        settings, spec = self._settings, self._spec
+        verdict = make_verdict(
+            settings.experiment.metadata.name,
+            settings.run,
+            self._records,
+            {arm: state.counts() for arm, state in desk.arms.items()},
+            {"baseline": None, **spec.planned_arms},
+            capacity_items=sizing.capacity_items,
+            events=rows,
+            bad_rows=bad_rows,
+            wall_seconds=seconds,
+            data_sha256=fingerprint(spec.workload.source, settings.base),
+            seed=spec.seed,
+        )
+        return verdict.model_copy(update={"capacity_items": sizing.capacity_items, "budget_bytes": sizing.budget})
+
+    def _show(
+        self,
+        phase: Literal["measuring", "replaying", "done"],
+        total: int = 0,
+        desk: PlanDesk | None = None,
+        message: str = "",
+    ) -> None:
+        elapsed = time.monotonic() - self._started if self._started else 0.0
+        rate = self._rows / elapsed if elapsed > 0 else 0.0
+        window = self._records[-1].window + 1 if self._records else 0
+        progress = first_progress(self._settings).model_copy(
+            update={
+                "phase": phase,
+                "events": self._rows,
+                "total": total,
+                "window": window,
+                "events_per_second": round(rate, 1),
+                "eta_seconds": round((total - self._rows) / rate, 1) if rate else None,
+                "arms": {lane.arm.name: _arm_progress(lane, desk) for lane in self._lanes},
+                "message": message,
+            }
+        )
+        self._monitor.update(progress)
+
+
+def _arm_progress(lane: Lane, desk: PlanDesk | None) -> ArmProgress:
+    totals = lane.totals
+    plans = desk.arms.get(lane.arm.name) if desk else None
+    return ArmProgress(
+        hit_ratio=round(totals.hits / totals.requests, 6) if totals.requests else 0.0,
+        pressure=totals.pressure,
+        plans_decided=plans.decided if plans else 0,
+        plans_applied=plans.applied if plans else 0,
+        plans_refused=plans.refused if plans else 0,
+        unplanned=sum(plans.unplanned.values()) if plans else 0,
+    )

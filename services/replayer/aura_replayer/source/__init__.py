@@ -1,0 +1,1 @@
+"""Reading the log: columns, codes, clock, windows."""

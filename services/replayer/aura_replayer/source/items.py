@@ -1,0 +1,82 @@
+"""Item codes: each item id of the log becomes a small integer once, with its key, payload and metadata at that index."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from aura_contract.payload import Item, key_of, payload_of, plain_payload
+from aura_data.catalog import Catalog
+from numpy.typing import NDArray
+
+__all__ = ["ItemTable", "pack"]
+
+LOOKUP_CHUNK = 5000
+
+
+def pack(key: bytes, payload: bytes) -> bytes:
+    """One entry of a batch as the arm's library reads it: key length (1 byte), payload length (2), key, payload."""
+    return bytes((len(key),)) + len(payload).to_bytes(2, "big") + key + payload
+
+
+class ItemTable:
+    """All items seen so far; parallel lists indexed by code.
+
+    `packed` holds batch entries, `keys` cache keys, `categories` the code of the item's category in `category_names`.
+    """
+
+    def __init__(self, catalog: Catalog, payload_bytes: int) -> None:
+        self._catalog = catalog
+        self._payload_bytes = payload_bytes
+        self._codes: dict[str, int] = {}
+        self._category_codes: dict[str, int] = {"": 0}
+        self.names: list[str] = []
+        self.keys: list[bytes] = []
+        self.packed: list[bytes] = []
+        self.titles: list[str] = []
+        self.brands: list[str] = []
+        self._categories = np.zeros(1024, np.int32)
+        self.unknown = 0
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def categories(self) -> NDArray[np.int32]:
+        """Category code of each item, shape (len,)."""
+        return self._categories[: len(self.names)]
+
+    @property
+    def category_names(self) -> list[str]:
+        """Category name of each category code; code 0 is no category."""
+        return list(self._category_codes)
+
+    def encode(self, column: pa.Array) -> NDArray[np.int32]:
+        """Codes of a column of item ids, shape (len(column),); new ids are added with their catalogue metadata."""
+        encoded = column.dictionary_encode()
+        values: list[str] = encoded.dictionary.to_pylist()
+        new = [value for value in values if value not in self._codes]
+        for start in range(0, len(new), LOOKUP_CHUNK):
+            self._add(new[start : start + LOOKUP_CHUNK])
+        lookup = np.fromiter((self._codes[value] for value in values), np.int32, len(values))
+        return lookup[encoded.indices.to_numpy(zero_copy_only=False)]
+
+    def _add(self, ids: Sequence[str]) -> None:
+        known = self._catalog.lookup(ids)
+        self.unknown += len(ids) - len(known)
+        start = len(self.names)
+        if start + len(ids) > len(self._categories):
+            self._categories = np.resize(self._categories, max(2 * len(self._categories), start + len(ids)))
+        for code, name in enumerate(ids, start):
+            self._append(code, name, known.get(name))
+
+    def _append(self, code: int, name: str, item: Item | None) -> None:
+        key = key_of(name).encode()
+        payload = (payload_of(item) if item else plain_payload(name, self._payload_bytes)).encode()
+        self._codes[name] = code
+        self.names.append(name)
+        self.keys.append(key)
+        self.packed.append(pack(key, payload))
+        self.titles.append(item.title if item else "")
+        self.brands.append(item.brand if item else "")
+        category = item.category if item else ""
+        self._categories[code] = self._category_codes.setdefault(category, len(self._category_codes))
