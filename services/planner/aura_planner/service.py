@@ -57,7 +57,6 @@ class Service:
         self._ledger = Ledger()
         self._queues: dict[str, queue.SimpleQueue[Job]] = {}
         self._newest: dict[str, ContextSnapshot] = {}
-        self._delivery = threading.Lock()
         self._fatal: BusError | None = None
         self._stopping = False
         self._ticked = 0.0
@@ -141,7 +140,8 @@ class Service:
                 made = self._make(pipeline, job)
                 if self._stopping:
                     return
-                self._deliver(job.key, made.payload)
+                self._publisher.publish(self._plan_topic, job.key, made.payload)
+                self._publisher.flush()
                 job.entry.done = True
                 self._account(made, job)
             except BusError as error:
@@ -150,12 +150,6 @@ class Service:
                 log.exception("window failed", extra={"arm": arm, "window": job.context.window})
                 self._metrics.discard("exception")
                 job.entry.done = True
-
-    def _deliver(self, key: bytes, payload: bytes) -> None:
-        # Two threads that flush one producer take each other's delivery reports and then wait for them in vain.
-        with self._delivery:
-            self._publisher.publish(self._plan_topic, key, payload)
-            self._publisher.flush()
 
     def _make(self, pipeline: Pipeline, job: Job) -> Made:
         newest = self._newest[job.context.arm]

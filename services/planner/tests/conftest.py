@@ -81,7 +81,7 @@ def make_context() -> Callable[..., ContextSnapshot]:
             "run": "r1",
             "arm": "aura",
             "window": window,
-            "context_id": context_id(view),
+            "context_id": context_id(view.model_dump_json()),
             "issued_at": 1_790_000_000.0,
             "expires_at": view.end_v + 5000,
             "workload": view,

@@ -1,27 +1,57 @@
 """The reasoners, one module each, and the table that names them."""
 
+import logging
+from collections.abc import Callable
 from pathlib import Path
 
-from aura_contract.experiment import BackendName, ExperimentSpec
+from aura_contract.experiment import ExperimentSpec
 
 from aura_planner.decision import Reasoner
+from aura_planner.reasoners.auto import choose
 from aura_planner.reasoners.heuristic import HeuristicReasoner
+from aura_planner.reasoners.model import ChatServer, ModelReasoner
 from aura_planner.reasoners.noop import NoopReasoner
+from aura_planner.reasoners.ollama import OllamaServer
+from aura_planner.reasoners.openai import OpenAiServer
 from aura_planner.reasoners.random import RandomReasoner
+from aura_planner.reasoners.recorded import RecordedReasoner
 
 __all__ = ["build"]
+
+log = logging.getLogger(__name__)
 
 
 def build(backend: str, spec: ExperimentSpec, base: Path, *, similar: bool) -> Reasoner:
     """The reasoner of one arm; raises SetupError with a sentence when it cannot work at all.
 
     `base` is the folder that relative paths of the manifest start from, and `similar` says whether neighbours are at hand.
+    A model server that is away is no SetupError: windows run unplanned until it comes.
     """
-    match backend:
-        case "noop":
-            return NoopReasoner()
-        case "random":
-            return RandomReasoner(spec.seed)
-        case "heuristic":
-            return HeuristicReasoner(spec.cache.ttl.thresholds[1])
-    raise ValueError(f"no planner is called {backend!r}")
+    planner = spec.planner
+    table: dict[str, Callable[[], Reasoner]] = {
+        "noop": NoopReasoner,
+        "random": lambda: RandomReasoner(spec.seed),
+        "heuristic": lambda: HeuristicReasoner(spec.cache.ttl.thresholds[1]),
+        "recorded": lambda: RecordedReasoner(base / (planner.recording or "")),
+        "ollama": lambda: _ollama(spec, similar=similar),
+        "auto": lambda: _auto(spec, similar=similar),
+        "openai": lambda: _model(OpenAiServer(planner.endpoint or "", planner.model or "", spec.seed), spec, similar=similar),
+    }
+    return table[backend]()
+
+
+def _ollama(spec: ExperimentSpec, *, similar: bool) -> Reasoner:
+    server = OllamaServer(spec.planner.endpoint, spec.planner.model, spec.seed)
+    problem = server.problem()
+    if problem:
+        log.warning("%s; windows run unplanned until that is mended", problem)
+    return _model(server, spec, similar=similar)
+
+
+def _auto(spec: ExperimentSpec, *, similar: bool) -> Reasoner:
+    server = OllamaServer(spec.planner.endpoint, spec.planner.model, spec.seed)
+    return choose(_model(server, spec, similar=similar), server.problem(), HeuristicReasoner(spec.cache.ttl.thresholds[1]))
+
+
+def _model(server: ChatServer, spec: ExperimentSpec, *, similar: bool) -> ModelReasoner:
+    return ModelReasoner(server, spec.planner.style, spec.planner.timeout_seconds, similar=similar)
