@@ -1,0 +1,87 @@
+"""What the subcommands do, without the command line around them."""
+
+import secrets
+from pathlib import Path
+from typing import Literal
+
+from aura_contract.manifest import load_manifest
+from rich.console import Console
+
+from aura_cli import rundir
+from aura_cli.embedded import Household
+from aura_cli.embedded.services import RunPlan
+from aura_cli.errors import InputError, PartLostError
+from aura_cli.outcome import read_verdict, show_outcome, write_report
+from aura_cli.preflight import check_files, warnings
+from aura_cli.signals import StopSignals
+from aura_cli.supervisor import Supervisor
+from aura_cli.view import make_view
+
+__all__ = ["load_catalogue", "run_experiment", "validate_experiment"]
+
+
+def run_experiment(
+    console: Console,
+    errors: Console,
+    manifest: Path,
+    out: Path | None,
+    kafka: str | None,
+    bad_rows: Literal["fail", "skip"],
+    listen: str | None,
+    *,
+    force: bool,
+) -> None:
+    """`aura run`: from manifest to verdict and report."""
+    with StopSignals() as signals:
+        experiment = load_manifest(manifest)
+        check_files(experiment.spec, manifest.resolve().parent, bad_rows)
+        for text in warnings(experiment.spec):
+            errors.print(f"aura: warning: {text}", highlight=False, soft_wrap=True, markup=False)
+        folder = rundir.prepare(out or rundir.default_folder(experiment), force=force)
+        plan = RunPlan(
+            manifest=rundir.write_manifest(manifest, folder),
+            experiment=experiment.metadata.name,
+            spec=experiment.spec,
+            run=f"{experiment.metadata.name}-{secrets.token_hex(4)}",
+            kafka=kafka or experiment.spec.dependencies.kafka.endpoint or "",
+            out=folder,
+            bad_rows=bad_rows,
+            listen=listen,
+        )
+        signals.check()
+        try:
+            with Household(folder / "logs") as house:
+                signals.kill = house.kill
+                with make_view(console) as view:
+                    Supervisor(house, plan, view, signals.check).run()
+        except (PartLostError, OSError):
+            # A full disk also swallows the sentences that the parts write into their logs.
+            rundir.writable_or_raise(folder)
+            raise
+        report = write_report(folder)
+        show_outcome(console, read_verdict(folder), report)
+
+
+def validate_experiment(manifest: Path) -> tuple[str, list[str]]:
+    """`aura validate`: what the manifest will do in one sentence, and warnings; raises for what cannot work."""
+    experiment = load_manifest(manifest)
+    spec = experiment.spec
+    check_files(spec, manifest.resolve().parent)
+    source = spec.workload.source
+    log = source.path or source.url or source.dataset
+    size = spec.cache.memory or spec.cache.capacity
+    arms = ", ".join(f"{arm} ({planner})" for arm, planner in spec.planned_arms.items())
+    text = f"{experiment.metadata.name}: replays {log} through baseline and {arms}, {size} each"
+    return text, warnings(spec)
+
+
+def load_catalogue(manifest: Path) -> list[str]:
+    """`aura load`: fill the servers of `dependencies` from the catalogue; a sentence for each."""
+    experiment = load_manifest(manifest)
+    spec, base = experiment.spec, manifest.resolve().parent
+    if spec.catalog is None:
+        raise InputError(f"{manifest}: spec.catalog is missing; name the catalogue that is to be loaded")
+    if spec.dependencies.mongodb is None and spec.dependencies.milvus is None:
+        raise InputError(f"{manifest}: names no server to load into; set spec.dependencies.mongodb.endpoint or .milvus.endpoint")
+    check_files(spec, base)
+    return []

@@ -1,0 +1,134 @@
+"""The command `aura`."""
+
+import sys
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from aura_contract.manifest import ManifestError
+from rich.console import Console
+
+from aura_cli import commands
+from aura_cli.errors import AuraError, InputError
+from aura_cli.outcome import read_verdict, sentence, write_report
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="aura",
+    help="Does a slow planner make a cache better on this log, and by how much? One manifest in, one verdict out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+console = Console()
+errors = Console(stderr=True)
+
+Manifest = Annotated[Path, typer.Argument(metavar="FILE", help="The AuraExperiment: a YAML or JSON file.")]
+
+
+class BadRows(StrEnum):
+    """What to do with rows that cannot be read."""
+
+    fail = "fail"
+    skip = "skip"
+
+
+def _version(value: bool) -> None:
+    if value:
+        try:
+            number = version("aura-experiment")
+        except PackageNotFoundError:
+            number = "unknown (not installed)"
+        console.print(f"aura {number}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where in the code an error came from.")] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Reads the options that every command shares."""
+    del debug, show_version  # main() looks for --debug itself, since it must outlive the parsing
+
+
+@app.command(epilog="Example: `aura run examples/quickstart.yaml --out runs/first`")
+def run(
+    file: Manifest,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results; runs/NAME-TIMESTAMP by default.", show_default=False)
+    ] = None,
+    kafka: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="A Kafka broker of yours; one is started by default.", show_default=False),
+    ] = None,
+    bad_rows: Annotated[
+        BadRows, typer.Option(help="Rows that cannot be read: end the run, or count and skip them.")
+    ] = BadRows.fail,
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Where /progress and /metrics are served; any free port by default."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier run in the folder.")] = False,
+) -> None:
+    """Replay the log through all arms, with all servers started and stopped by this command, and write verdict and report."""
+    commands.run_experiment(console, errors, file, out, kafka, bad_rows.value, listen, force=force)
+
+
+@app.command(epilog="Example: `aura validate examples/llm.yaml`")
+def validate(file: Manifest) -> None:
+    """Check a manifest: its fields, that its files and columns are there, and that its model server answers."""
+    text, warnings = commands.validate_experiment(file)
+    for warning in warnings:
+        errors.print(f"aura: warning: {warning}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"valid: {text}", highlight=False, soft_wrap=True, markup=False)
+
+
+@app.command(epilog="Example: `aura load my-experiment.yaml`")
+def load(file: Manifest) -> None:
+    """Load the catalogue into the MongoDB and the Milvus that the manifest names in dependencies."""
+    for text in commands.load_catalogue(file):
+        console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+@app.command(epilog="Example: `aura report runs/first`")
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a finished run.")],
+) -> None:
+    """Write report.html of a finished run again, from its result files."""
+    verdict = read_verdict(folder)
+    path = write_report(folder)
+    console.print(sentence(verdict), highlight=False, soft_wrap=True, markup=False)
+    console.print(f"Report: {path}", highlight=False, soft_wrap=True, markup=False)
+
+
+def main() -> None:
+    """Run the command; every failure is one sentence on standard error and an exit code of its own."""
+    try:
+        app(prog_name="aura")
+    except (AuraError, ManifestError) as error:
+        code = error.exit_code if isinstance(error, AuraError) else InputError.exit_code
+        _fail(error, code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(1) from None
+    except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the user gets a sentence
+        _fail(error, 1, f"{type(error).__name__}: {error}; `aura --debug …` shows where")
+
+
+def _fail(error: Exception, code: int, text: str = "") -> None:
+    if "--debug" in sys.argv:
+        raise error
+    for line in (text or str(error)).splitlines():
+        print(f"aura: {line}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The end of a run in words: verdict, a small table of arms, where the report is."""
+
+from pathlib import Path
+
+from aura_contract.results import Verdict
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from aura_cli.errors import InputError
+
+__all__ = ["read_verdict", "sentence", "show_outcome", "write_report"]
+
+
+def read_verdict(folder: Path) -> Verdict:
+    """The verdict of a finished run; raises InputError for a folder without one."""
+    path = folder / "verdict.json"
+    try:
+        return Verdict.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}; name the folder of a run that was finished") from error
+    except ValidationError as error:
+        raise InputError(f"{path}: is no verdict of this version; run the experiment again") from error
+
+
+def write_report(folder: Path) -> Path:
+    """Write report.html of a finished run; returns its path."""
+    from aura_evidence.report import write_report as write  # noqa: PLC0415 - brings matplotlib, which takes a second
+
+    try:
+        write(folder)
+    except OSError as error:
+        raise InputError(f"{folder}: the report cannot be written: {error.strerror}") from error
+    return folder / "report.html"
+
+
+def sentence(verdict: Verdict) -> str:
+    """The answer in one sentence: name, difference with its interval, reason."""
+    low, high = verdict.interval
+    return f"{verdict.verdict}: {verdict.delta_points:+.2f} points ({low:+.2f} to {high:+.2f}) of hit ratio; {verdict.reason}"
+
+
+def show_outcome(console: Console, verdict: Verdict, report: Path) -> None:
+    """Print verdict, arms and the report's place."""
+    console.print()
+    console.print(sentence(verdict), style="bold", highlight=False, soft_wrap=True, markup=False)
+    console.print()
+    console.print(_arms(verdict))
+    console.print()
+    skipped = f", {verdict.bad_rows:,} bad rows skipped" if verdict.bad_rows else ""
+    console.print(
+        f"{verdict.events:,} events in {verdict.wall_seconds:.1f} s ({verdict.events_per_second:,.0f}/s), "
+        f"{verdict.windows} windows, {verdict.warmup_windows} of them warm-up{skipped}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(f"Report: {report}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _arms(verdict: Verdict) -> Table:
+    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
+    table.add_column("arm")
+    table.add_column("planner")
+    for name in ("hit ratio", "backend reads", "prefetches", "plans applied", "refused", "unplanned"):
+        table.add_column(name, justify="right")
+    for name, arm in verdict.arms.items():
+        plans = arm.plans
+        counts = [f"{plans.applied} of {plans.decided}", str(plans.refused), str(sum(plans.unplanned.values()))]
+        table.add_row(
+            name,
+            arm.planner or "none",
+            f"{arm.hit_ratio:.4f}",
+            f"{arm.backend_reads:,}",
+            f"{arm.prefetches:,}",
+            *(counts if arm.planner else ["", "", ""]),
+        )
+    return table

@@ -1,0 +1,79 @@
+"""What can be known to be wrong before anything is started: files, columns, model servers."""
+
+import json
+from pathlib import Path
+
+from aura_contract.experiment import ExperimentSpec, SourceSpec
+from aura_data.tables import DataError, open_table
+
+from aura_cli.embedded.ports import http_get
+from aura_cli.errors import InputError
+
+__all__ = ["check_files", "warnings"]
+
+SAMPLE_ROWS = 1000
+OLLAMA = "http://127.0.0.1:11434"
+ANSWER_SECONDS = 3.0
+
+
+def check_files(spec: ExperimentSpec, base: Path, bad_rows: str = "fail") -> None:
+    """Read the first rows of log and catalogue; raises InputError naming the file, the column or the line."""
+    if spec.planner.recording and not (base / spec.planner.recording).is_file():
+        raise InputError(f"{base / spec.planner.recording}: no such file; planner.recording names the plans.jsonl of a run")
+    log, catalog = spec.workload, spec.catalog
+    timed = ["time"] if log.clock.timestamps else []
+    if timed and log.columns.time is None:
+        raise InputError("spec.workload.clock.timestamps needs spec.workload.columns.time: name the log's time column")
+    limit = min(log.limit or SAMPLE_ROWS, SAMPLE_ROWS)
+    rows = _sample(log.source, log.format, log.columns.model_dump(), base, limit, bad_rows, ["item", *timed])
+    if rows == 0:
+        raise InputError(f"{_name(log.source, base)}: holds no rows; an experiment needs a log with requests")
+    if catalog:
+        _sample(catalog.source, catalog.format, catalog.columns.model_dump(), base, SAMPLE_ROWS, "fail", ["item"])
+
+
+def _sample(
+    source: SourceSpec, file_format: str, columns: dict[str, str | None], base: Path, limit: int, bad_rows: str, needed: list[str]
+) -> int:
+    roles = {role: name for role, name in columns.items() if name is not None}
+    try:
+        table = open_table(
+            source,
+            file_format,
+            roles,
+            base=base,
+            limit=limit,
+            bad_rows="skip" if bad_rows == "skip" else "fail",
+            required=needed,
+        )
+        return sum(batch.num_rows for batch in table.batches())
+    except DataError as error:
+        raise InputError(str(error)) from error
+
+
+def _name(source: SourceSpec, base: Path) -> str:
+    return str(base / source.path) if source.path else str(source.url or source.dataset)
+
+
+def warnings(spec: ExperimentSpec) -> list[str]:
+    """One sentence for each thing that will not work as named, though the run can go on."""
+    planner = spec.planner
+    if planner.backend not in ("ollama", "auto"):
+        return []
+    endpoint = (planner.endpoint or OLLAMA).rstrip("/").removesuffix("/api")
+    endpoint = endpoint if "://" in endpoint else f"http://{endpoint}"
+    otherwise = (
+        "the planner falls back to the heuristic" if planner.backend == "auto" else "the windows of arm aura run unplanned"
+    )
+    body = http_get(f"{endpoint}/api/tags", ANSWER_SECONDS)
+    if body is None:
+        return [f"Ollama at {endpoint} does not answer, so {otherwise}; start it with `ollama serve`"]
+    try:
+        models = {model["name"] for model in json.loads(body)["models"]}
+    except (ValueError, KeyError, TypeError):
+        return [f"{endpoint} does not answer as Ollama does, so {otherwise}; check planner.endpoint"]
+    wanted = planner.model
+    if wanted and not {wanted, f"{wanted}:latest"} & models:
+        have = ", ".join(sorted(models)[:5]) or "none"
+        return [f"Ollama at {endpoint} has no model {wanted} (it has {have}), so {otherwise}; run `ollama pull {wanted}`"]
+    return []

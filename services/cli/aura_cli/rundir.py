@@ -1,0 +1,74 @@
+"""The folder of a run: made, checked, and given the manifest that every part reads."""
+
+import datetime
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+from aura_contract.experiment import AuraExperiment
+
+from aura_cli.errors import InputError
+
+__all__ = ["default_folder", "prepare", "writable_or_raise", "write_manifest"]
+
+MANIFEST = "experiment.yaml"
+OURS = (MANIFEST, "windows.jsonl", "plans.jsonl", "receipts.jsonl", "verdict.json", "report.html", "sizing.json")
+LOGS = "logs"
+PROBE_BYTES = 65_536
+
+
+def default_folder(experiment: AuraExperiment) -> Path:
+    """`runs/NAME-TIMESTAMP` below the working folder."""
+    stamp = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    return Path("runs") / f"{experiment.metadata.name}-{stamp}"
+
+
+def prepare(folder: Path, *, force: bool) -> Path:
+    """Make the folder and return its absolute path; a used one needs `force`, which removes an earlier run's files."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()) and not force:
+            raise InputError(f"{folder}: is not empty; choose another --out, or add --force to replace the run in it")
+        for name in OURS:
+            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / LOGS, ignore_errors=True)
+    except FileExistsError as error:
+        raise InputError(f"{folder}: is a file; choose another --out") from error
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    writable_or_raise(folder)
+    return folder.resolve()
+
+
+def writable_or_raise(folder: Path) -> None:
+    """Raise InputError when a small file cannot be written there: a full disk, or no permission."""
+    probe = folder / ".probe"
+    try:
+        probe.write_bytes(b"\0" * PROBE_BYTES)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def _cannot_write(folder: Path, error: OSError) -> InputError:
+    return InputError(f"{folder}: cannot be written: {error.strerror}; free some space or choose another --out")
+
+
+def write_manifest(manifest: Path, folder: Path) -> Path:
+    """Copy the manifest into the run's folder with its relative paths made absolute; returns the copy."""
+    data: dict[str, Any] = yaml.safe_load(manifest.read_text(encoding="utf-8"))
+    base, spec = manifest.resolve().parent, data["spec"]
+    for part in (spec["workload"], spec.get("catalog")):
+        if part and "path" in part["source"]:
+            part["source"]["path"] = str(base / part["source"]["path"])
+    planner = spec.get("planner")
+    if planner and planner.get("recording"):
+        planner["recording"] = str(base / planner["recording"])
+    copy = folder / MANIFEST
+    try:
+        copy.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return copy
