@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
-from aura_contract.experiment import ExperimentSpec, SourceSpec
-from aura_data.tables import DataError, open_table
+from aura_contract.experiment import CatalogSpec, ExperimentSpec, SourceSpec, WorkloadSpec
+from aura_data.tables import DataError, TableKind, open_table
 
 from aura_cli.embedded.ports import http_get
 from aura_cli.errors import InputError
@@ -25,27 +26,18 @@ def check_files(spec: ExperimentSpec, base: Path, bad_rows: str = "fail") -> Non
     if timed and log.columns.time is None:
         raise InputError("spec.workload.clock.timestamps needs spec.workload.columns.time: name the log's time column")
     limit = min(log.limit or SAMPLE_ROWS, SAMPLE_ROWS)
-    rows = _sample(log.source, log.format, log.columns.model_dump(), base, limit, bad_rows, ["item", *timed])
+    rows = _sample("workload", log, base, limit, bad_rows, ["item", *timed])
     if rows == 0:
         raise InputError(f"{_name(log.source, base)}: holds no rows; an experiment needs a log with requests")
     if catalog:
-        _sample(catalog.source, catalog.format, catalog.columns.model_dump(), base, SAMPLE_ROWS, "fail", ["item"])
+        _sample("catalog", catalog, base, SAMPLE_ROWS, "fail", ["item"])
 
 
-def _sample(
-    source: SourceSpec, file_format: str, columns: dict[str, str | None], base: Path, limit: int, bad_rows: str, needed: list[str]
-) -> int:
-    roles = {role: name for role, name in columns.items() if name is not None}
+def _sample(kind: TableKind, spec: WorkloadSpec | CatalogSpec, base: Path, limit: int, bad_rows: str, required: list[str]) -> int:
+    roles = {role: name for role, name in spec.columns.model_dump().items() if name is not None}
+    policy: Literal["fail", "skip"] = "skip" if bad_rows == "skip" else "fail"
     try:
-        table = open_table(
-            source,
-            file_format,
-            roles,
-            base=base,
-            limit=limit,
-            bad_rows="skip" if bad_rows == "skip" else "fail",
-            required=needed,
-        )
+        table = open_table(spec.source, spec.format, roles, base=base, limit=limit, bad_rows=policy, required=required, kind=kind)
         return sum(batch.num_rows for batch in table.batches())
     except DataError as error:
         raise InputError(str(error)) from error
