@@ -196,7 +196,7 @@ def _keys_schema(caps: Caps) -> dict[str, Any]:
 
 
 def _numbers(low: int, high: int, most: int) -> dict[str, Any]:
-    return {"type": "array", "items": {"type": "integer", "minimum": low, "maximum": high}, "maxItems": most}
+    return {"type": "array", "items": {"type": "integer", "minimum": low, "maximum": high}, "maxItems": min(most, high - low + 1)}
 
 
 def _object(fields: dict[str, Any]) -> dict[str, Any]:

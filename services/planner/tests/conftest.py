@@ -6,14 +6,15 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-
 from aura_contract.context import ContextSnapshot, WorkloadView, context_id
 from aura_contract.experiment import ExperimentSpec
 
@@ -217,3 +218,82 @@ def planner_process(tmp_path: Path, broker: str) -> Iterator[Callable[..., Plann
 @pytest.fixture
 def wait_for() -> Callable[..., Any]:
     return _wait_for
+
+
+class FakeServer:
+    """A real HTTP server on loopback that answers POSTs with scripted steps, the last one again and again.
+
+    A step is `(status, body)`, where a body of type dict is sent as JSON and bytes as they are, or one of the words `hang`,
+    `drop` (connection closed in the middle of the body) and `trickle` (a byte every 50 ms).
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[Any] = []
+        self.models = ["tiny:latest", "llama3.2:1b"]
+        self.seen: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.paths: list[str] = []
+        self.release = threading.Event()
+        self._server = _Scripted(("127.0.0.1", 0), _ScriptedHandler)
+        self._server.fake = self
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def close(self) -> None:
+        self.release.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Scripted(ThreadingHTTPServer):
+    daemon_threads = True
+    fake: FakeServer
+
+    def handle_error(self, *_: object) -> None:
+        """Clients that give up are what some tests are about."""
+
+
+class _ScriptedHandler(BaseHTTPRequestHandler):
+    server: _Scripted
+
+    def do_GET(self) -> None:
+        self._send(200, {"models": [{"name": name} for name in self.server.fake.models]})
+
+    def do_POST(self) -> None:
+        fake = self.server.fake
+        fake.seen.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        fake.headers.append(dict(self.headers))
+        fake.paths.append(self.path)
+        step = fake.steps.pop(0) if len(fake.steps) > 1 else fake.steps[0]
+        if step == "hang":
+            fake.release.wait(30)
+        elif isinstance(step, str):
+            self._send_partly(200 if step == "trickle" else 1)
+        else:
+            self._send(*step)
+
+    def _send(self, status: int, content: Any) -> None:
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _send_partly(self, count: int) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        for _ in range(count):
+            self.wfile.write(b" ")
+            if self.server.fake.release.wait(0.05):
+                break
+
+    def log_message(self, *_: object) -> None:
+        """Nothing to say."""
+
+
+@pytest.fixture
+def fake_server() -> Iterator[FakeServer]:
+    server = FakeServer()
+    yield server
+    server.close()

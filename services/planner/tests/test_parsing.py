@@ -1,17 +1,17 @@
 """Answers as small models write them, and answers as nobody should."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from aura_contract.context import Caps
 from aura_planner.answers import keys_decision, levers_decision
 from aura_planner.parsing import AnswerError, first_object
 from aura_planner.prompt import KeysPrompt, LeversPrompt
+from hypothesis import given
+from hypothesis import strategies as st
 
 GOOD = {"evict": ["item:1"], "prefetch": [{"k": "item:2", "v": "x", "ttl": 900}]}
 CAPS = Caps(max_evict=3, max_prefetch=3, ttl_min=60, ttl_max=3600)
@@ -26,7 +26,7 @@ LEVERS = LeversPrompt(
     [
         '{"evict":["item:1"],"prefetch":[{"k":"item:2","v":"x","ttl":900}]}',
         '```json\n{"evict": ["item:1"], "prefetch": [{"k": "item:2", "v": "x", "ttl": 900}]}\n```',
-        'Sure! Here is the plan:\n\n{"evict": ["item:1"], "prefetch": [{"k": "item:2", "v": "x", "ttl": 900}]}\n\nI hope it helps :}',
+        'Sure! Here is the plan:\n\n{"evict": ["item:1"], "prefetch": [{"k": "item:2", "v": "x", "ttl": 900}]}\n\nEnjoy :}',
         'Given {pressure} of 85%: {"evict": ["item:1"], "prefetch": [{"k": "item:2", "v": "x", "ttl": 900}]} and {"evict": []}',
         "{'evict': ['item:1'], 'prefetch': [{'k': 'item:2', 'v': 'x', 'ttl': 900}]}",
         '{"evict": ["item:1",], "prefetch": [{"k": "item:2", "v": "x", "ttl": 900,},],}',
@@ -35,7 +35,7 @@ LEVERS = LeversPrompt(
         '{"evict": ["item:1"], "prefetch": [{"k": "item:2", "v": "x", "ttl": 900}]',
         '{"evict": ["item:1"], "prefetch": [{"k": "item:2", "v": "x", "ttl": 900}',
         '{"evict": ["item:1"] "prefetch": [{"k": "item:2" "v": "x" "ttl": 900}]}',
-        '{“evict”: [“item:1”], “prefetch”: [{“k”: “item:2”, “v”: “x”, “ttl”: 900}]}',
+        "{“evict”: [“item:1”], “prefetch”: [{“k”: “item:2”, “v”: “x”, “ttl”: 900}]}",
         '<think>maybe {"evict": []}?</think>{"evict":["item:1"],"prefetch":[{"k":"item:2","v":"x","ttl":900}]}',
     ],
 )
@@ -82,10 +82,8 @@ def test_no_object(text: str, reason: str) -> None:
 def test_a_megabyte_of_garbage_is_bounded(piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
     started = time.perf_counter()
-    try:
+    with contextlib.suppress(AnswerError):
         first_object(text)
-    except AnswerError:
-        pass
     assert time.perf_counter() - started < 2
 
 
@@ -146,7 +144,8 @@ def test_levers_discarded(text: str, reason: str) -> None:
 
 
 def test_levers_kept() -> None:
-    text = '{"frequency":"high","admit":"second_hit","long":[1],"short":[2],"protect":[2],"expand":"similar","seeds":[3,1],"drop":[5]}'
+    text = '{"frequency":"high","admit":"second_hit","long":[1],"short":[2],"protect":[2],"expand":"similar",'
+    text += '"seeds":[3,1],"drop":[5]}'
     decision = levers_decision(text, LEVERS)
     assert decision.policy is not None
     assert decision.policy.model_dump() == {
@@ -163,7 +162,9 @@ JSONISH = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.sampled_from([*GOOD, "k", "v", "ttl"]) | st.text(), inner),
     max_leaves=20,
 )
-NEAR = st.sampled_from(['{"evict":', '["item:1"', "]", ',"prefetch":', '[{"k":"item:2","v":"', '","ttl":', "900", "}", "'", "//", "\\"])
+NEAR = st.sampled_from(
+    ['{"evict":', '["item:1"', "]", ',"prefetch":', '[{"k":"item:2","v":"', '","ttl":', "900", "}", "'", "//", "\\"]
+)
 ANSWERS = st.text() | JSONISH.map(str) | st.lists(NEAR | st.text(max_size=3), max_size=30).map("".join)
 
 
@@ -179,7 +180,7 @@ NUMBERS = st.lists(st.integers(-1, 7), max_size=4)
 @given(
     st.fixed_dictionaries(
         {"frequency": st.sampled_from(["none", "high", "odd"]), "admit": st.just("all")},
-        optional={name: NUMBERS for name in ("long", "short", "protect", "seeds", "drop")},
+        optional=dict.fromkeys(("long", "short", "protect", "seeds", "drop"), NUMBERS),
     )
 )
 def test_any_numbers_stay_within_the_options(answer: dict[str, Any]) -> None:
@@ -188,7 +189,9 @@ def test_any_numbers_stay_within_the_options(answer: dict[str, Any]) -> None:
 
 @given(
     st.lists(st.sampled_from([f"item:{n}" for n in range(15)]), max_size=5),
-    st.lists(st.fixed_dictionaries({"k": st.sampled_from([f"item:{n}" for n in range(15)]), "ttl": st.integers(0, 4000)}), max_size=5),
+    st.lists(
+        st.fixed_dictionaries({"k": st.sampled_from([f"item:{n}" for n in range(15)]), "ttl": st.integers(0, 4000)}), max_size=5
+    ),
 )
 def test_any_keys_stay_within_the_caps(evict: list[str], prefetch: list[dict[str, Any]]) -> None:
     text = str({"evict": evict, "prefetch": prefetch})

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from aura_bus import Publisher, Subscriber, ensure_topics
 from aura_contract.context import ContextSnapshot
 from aura_contract.plan import Plan
@@ -116,6 +115,42 @@ def test_what_was_committed_is_not_planned_again(wire: Wire, planner_process: St
     wire.send(make_context(window=2))
     planner_process({"backend": "noop"}, prefix=wire.prefix)
     assert [plan.window for _, plan in wire.plans(1, 40)] == [2]
+
+
+def test_sigterm_in_the_middle_of_a_model_call(
+    wire: Wire, planner_process: Start, make_context: MakeContext, fake_server: Any, wait_for: Callable[..., Any]
+) -> None:
+    fake_server.steps = ["hang"]
+    block = {"backend": "ollama", "model": "tiny", "endpoint": fake_server.url, "timeoutSeconds": 60}
+    planner = planner_process(block, prefix=wire.prefix, controls=["noop"])
+    wire.send(make_context(window=1))
+    wait_for(lambda: fake_server.seen, 20, "the model was not asked")
+    wire.send(make_context(window=1, arm="noop"))
+    assert [plan.arm for _, plan in wire.plans(1)] == ["noop"], "a slow arm must not delay another"
+    assert planner.get("/healthz") == "ok\n"
+    status, seconds = planner.stop()
+    assert status == 0
+    assert seconds < 2
+    assert "Traceback" not in planner.log_path.read_text()
+    planner_process({"backend": "noop"}, prefix=wire.prefix, controls=["noop"])
+    assert [plan.arm for _, plan in wire.plans(2, 40)] == ["aura", "noop"], "what was not committed is delivered again"
+
+
+def test_windows_that_ended_in_the_queue_are_not_asked_for(
+    wire: Wire, planner_process: Start, make_context: MakeContext, fake_server: Any
+) -> None:
+    fake_server.steps = ["hang", (500, {"error": "enough"})]
+    block = {"backend": "ollama", "model": "tiny", "endpoint": fake_server.url, "timeoutSeconds": 3}
+    planner = planner_process(block, prefix=wire.prefix)
+    for window in range(4):
+        wire.send(make_context(window=window))
+    plans = [plan for _, plan in wire.plans(4, 40)]
+    assert [plan.window for plan in plans] == [0, 1, 2, 3]
+    assert [plan.outcome for plan in plans] == ["timeout", "timeout", "timeout", "unreachable"]
+    assert "window 3 is waiting" in (plans[1].reason or "")
+    metrics = planner.get("/metrics")
+    assert 'aura_planner_discarded_total{reason="superseded"} 2.0' in metrics
+    assert "aura_planner_llm_latency_seconds_count 2.0" in metrics
 
 
 def test_group_name_is_the_contract(broker: str) -> None:

@@ -79,7 +79,7 @@ class ModelHttp:
         try:
             return json.loads(raw)
         except (ValueError, RecursionError) as error:
-            raise ModelUnreachable(f"{self.shown} answered, but not with JSON; check the endpoint") from error
+            raise ModelRefused(status, "not JSON; check the endpoint") from error
 
     def _read(self, answer: httpx.Response, deadline: float) -> bytes:
         raw = bytearray()
@@ -88,7 +88,7 @@ class ModelHttp:
             if time.monotonic() > deadline:
                 raise ModelTimeout(f"{self.shown} did not finish its answer in time")
             if len(raw) > MAX_REPLY_BYTES:
-                raise ModelUnreachable(f"{self.shown} sends more than {MAX_REPLY_BYTES} bytes; check the endpoint")
+                raise ModelRefused(answer.status_code, f"more than {MAX_REPLY_BYTES} bytes; check the endpoint")
         return bytes(raw)
 
 

@@ -52,7 +52,7 @@ class OllamaServer:
         try:
             return self._reply(self._http.post("/api/chat", body, deadline))
         except ModelRefused as error:
-            if error.status == 404 and "not found" in error.detail:
+            if error.status == 404 and "model" in error.detail:
                 raise ModelUnreachable(self._missing()) from error
             raise ModelUnreachable(f"{self._http.shown} answered with {error}") from error
 
