@@ -1,0 +1,138 @@
+"""The catalogue in MongoDB: one document an item, its id in `_id`."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from aura_contract.experiment import CatalogSpec, Endpoint
+from aura_contract.payload import Item
+from pymongo import MongoClient, ReplaceOne
+from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
+
+from aura_data.catalog.base import ProgressCallback
+from aura_data.catalog.records import CatalogRows, clean_text
+from aura_data.errors import DataError, redact
+
+__all__ = ["COLLECTION", "DATABASE", "MongoCatalog", "load_mongodb"]
+
+DATABASE = "aura"
+COLLECTION = "items"
+TIMEOUT_MS = 3000
+LOOKUP_CHUNK = 1000
+WRITE_CHUNK = 2000
+CACHED_ITEMS = 10_000
+
+_FIELDS = ("title", "category", "brand", "price")
+
+
+class MongoCatalog:
+    """Items of the collection `items`, in the url's database or else in `aura`.
+
+    `endpoint` is HOST:PORT or a `mongodb://` url. The last 10,000 items, and ids that are unknown, are kept at hand.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        """Connects; raises DataError when the server does not answer within 3 s or holds no catalogue."""
+        self._name = _name(endpoint)
+        self._client = _connect(endpoint)
+        self._items = _collection(self._client)
+        self._cache: OrderedDict[str, Item | None] = OrderedDict()
+        try:
+            with _explained(self._name):
+                self.size: int = self._items.estimated_document_count()
+            if not self.size:
+                raise DataError(f"{self._name}: holds no catalogue; load it with aura load")
+        except DataError:
+            self.close()
+            raise
+
+    def lookup(self, items: Sequence[str]) -> dict[str, Item]:
+        """See `Catalog.lookup`."""
+        wanted = list(dict.fromkeys(items))
+        found = {item: self._cache[item] for item in wanted if item in self._cache}
+        missing = [item for item in wanted if item not in found]
+        for start in range(0, len(missing), LOOKUP_CHUNK):
+            chunk = missing[start : start + LOOKUP_CHUNK]
+            found.update(dict.fromkeys(chunk))
+            with _explained(self._name):
+                documents = list(self._items.find({"_id": {"$in": chunk}}, dict.fromkeys(_FIELDS, 1)))
+            found.update({str(document["_id"]): _item(document) for document in documents})
+        self._remember(found)
+        return {item: row for item, row in found.items() if row is not None}
+
+    def _remember(self, found: Mapping[str, Item | None]) -> None:
+        for item, row in found.items():
+            self._cache[item] = row
+            self._cache.move_to_end(item)
+        while len(self._cache) > CACHED_ITEMS:
+            self._cache.popitem(last=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+def load_mongodb(catalog: CatalogSpec, mongodb: Endpoint, base: Path, progress: ProgressCallback | None = None) -> int:
+    """Write a catalogue's items into MongoDB and return how many; items already there are replaced, others stay.
+
+    Raises DataError when the source cannot be read or the server does not answer.
+    """
+    rows = CatalogRows(catalog, base)
+    client = _connect(mongodb.endpoint)
+    items = _collection(client)
+    done = 0
+    try:
+        with _explained(_name(mongodb.endpoint)):
+            for batch in rows.batches():
+                for documents in _documents(batch):
+                    items.bulk_write([ReplaceOne({"_id": d["_id"]}, d, upsert=True) for d in documents], ordered=False)
+                    done += len(documents)
+                    if progress:
+                        progress(done)
+    finally:
+        client.close()
+    return done
+
+
+def _documents(batch: pa.RecordBatch) -> Iterator[list[dict[str, Any]]]:
+    for start in range(0, batch.num_rows, WRITE_CHUNK):
+        rows = batch.slice(start, WRITE_CHUNK).to_pylist()
+        yield [{"_id": row.pop("item"), **{name: value for name, value in row.items() if value is not None}} for row in rows]
+
+
+def _item(document: Mapping[str, Any]) -> Item:
+    """The item of a document that anyone may have written: what is not of the right type is left out."""
+    texts = {name: clean_text(document[name]) for name in _FIELDS[:3] if isinstance(document.get(name), str)}
+    price = document.get("price")
+    number = float(price) if isinstance(price, int | float) and not isinstance(price, bool) else None
+    return Item(item=document["_id"], price=number, **texts)
+
+
+def _name(endpoint: str) -> str:
+    return f"MongoDB at {redact(endpoint) if '://' in endpoint else endpoint.rpartition('@')[2]}"
+
+
+def _connect(endpoint: str) -> MongoClient[dict[str, Any]]:
+    url = endpoint if "://" in endpoint else f"mongodb://{endpoint}"
+    try:
+        return MongoClient(url, serverSelectionTimeoutMS=TIMEOUT_MS, connectTimeoutMS=TIMEOUT_MS, appname="aura")
+    except (InvalidURI, ConfigurationError, ValueError) as error:
+        raise DataError(f"{_name(endpoint)}: is not a MongoDB address; write HOST:PORT or mongodb://HOST:PORT") from error
+
+
+def _collection(client: MongoClient[dict[str, Any]]) -> Any:
+    return client.get_default_database(DATABASE)[COLLECTION]
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OperationFailure as error:
+        reason = (error.details or {}).get("errmsg", "") or "the operation failed"
+        raise DataError(f"{name}: refuses the request ({reason}); check user, password and rights") from error
+    except PyMongoError as error:
+        raise DataError(f"{name}: does not answer; check the address or start the server") from error

@@ -1,0 +1,18 @@
+"""Choosing the catalogue that a manifest asks for."""
+
+from pathlib import Path
+
+from aura_contract.experiment import CatalogSpec, Endpoint
+
+from aura_data.catalog.base import Catalog, EmptyCatalog
+from aura_data.catalog.file import FileCatalog
+from aura_data.catalog.mongo import MongoCatalog
+
+__all__ = ["open_catalog"]
+
+
+def open_catalog(spec: CatalogSpec | None, mongodb: Endpoint | None, base: Path) -> Catalog:
+    """MongoDB when its endpoint is given, else the manifest's own source, else nothing; raises DataError."""
+    if mongodb is not None:
+        return MongoCatalog(mongodb.endpoint)
+    return FileCatalog(spec, base) if spec is not None else EmptyCatalog()
