@@ -39,6 +39,7 @@ class Lane:
         self.before = resumed or self.totals
         self.batch_seconds = []
         self.plan_id = None
+        self.arm.settle()
 
     def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
         """Send one batch, waiting for an older one when three are under way."""

@@ -1,7 +1,9 @@
 """What can be seen of a replay from outside: `/progress`, `/metrics` and `/healthz` on one small HTTP server."""
 
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from aura_contract.results import Progress, WindowRecord
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -58,7 +60,7 @@ class Monitor:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                routes = {
+                routes: dict[str, Callable[[], tuple[str, bytes]]] = {
                     "/progress": lambda: ("application/json", monitor.progress.model_dump_json().encode()),
                     "/metrics": lambda: (CONTENT_TYPE_LATEST, generate_latest(monitor.registry)),
                     "/healthz": lambda: ("text/plain", b"ok\n"),
@@ -74,7 +76,7 @@ class Monitor:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, *_: Any) -> None:
                 """Requests are not logged."""
 
         self._server = ThreadingHTTPServer((host, port), Handler)

@@ -15,14 +15,14 @@ Model = TypeVar("Model", bound=BaseModel)
 class SizingRecord(MessageModel):
     """How large the arms were made, in bytes and items; kept so that a restarted replayer need not measure again.
 
-    `empties` are the bytes that each arm's empty server used, in the order of the arms.
+    `empty` is what an empty server uses.
     """
 
     run: str
     budget: int
     capacity_items: int
     batch: int
-    empties: tuple[int, ...]
+    empty: int
 
 
 class JsonLines:

@@ -51,7 +51,7 @@ local function measure(config)
   local pressure = 0
   if budget > 0 then pressure = math.floor(math.max(0, used - tonumber(config[6])) * 1000 / budget) end
   redis.call('HSET', STATE, 'pressure', pressure)
-  return pressure, used
+  return pressure
 end
 
 local function tier(config, pressure)
@@ -82,9 +82,10 @@ local function probe_and_fill(body, meta, first, now, ttls, count)
       fill = flags < 4 and class ~= 3
     end
     n = n + 1
-    local value = call('GETEX', key, 'PXAT', expiry)
+    local value = call('GET', key)
     if value and sub(value, 2, 14) > clock then
       hits = hits + 1
+      call('PEXPIREAT', key, expiry)
       bits[n] = '1'
       if byte(value) == 112 then
         call('SETRANGE', key, 0, 'd')
@@ -110,34 +111,33 @@ end
 
 -- aura_batch run seq window first now meta body: one batch of requests, counted once however often it is sent.
 -- `first` is the request number of the first entry, `now` the event clock in ms. Seq 0 with an empty body only moves the clock.
--- Returns status (ok, tick, dup, gap, foreign), bitmap, policy version, pressure (permille), used bytes (0: not measured),
--- and the totals of COUNTERS.
+-- Returns status (ok, tick, dup, gap, foreign), bitmap, policy version, pressure (permille) and the totals of COUNTERS.
 local function batch(_, argv)
   local run, seq, window, now = argv[1], tonumber(argv[2]), tonumber(argv[3]), tonumber(argv[5])
   local state = redis.call('HMGET', STATE, 'run', 'seq', 'window', 'pressure')
-  local function reply(status, bitmap, pressure, used, count)
+  local function reply(status, bitmap, pressure, count)
     local version = tonumber(redis.call('HGET', POLICY, 'version') or 0)
-    return {status, bitmap, version, pressure, used, count.requests, count.hits, count.fills, count.prefetches,
+    return {status, bitmap, version, pressure, count.requests, count.hits, count.fills, count.prefetches,
       count.prefetch_hits, count.evictions}
   end
   local count = counters()
-  local pressure, used = tonumber(state[4] or 0), 0
-  if state[1] ~= run then return reply('foreign', '', 0, 0, count) end
+  local pressure = tonumber(state[4] or 0)
+  if state[1] ~= run then return reply('foreign', '', 0, count) end
   if seq == 0 then
     redis.call('HSET', STATE, 'now', argv[5])
-    return reply('tick', '', pressure, 0, count)
+    return reply('tick', '', pressure, count)
   end
   local last = tonumber(state[2])
-  if seq <= last then return reply('dup', '', pressure, 0, count) end
-  if seq ~= last + 1 then return reply('gap', '', pressure, 0, count) end
+  if seq <= last then return reply('dup', '', pressure, count) end
+  if seq ~= last + 1 then return reply('gap', '', pressure, count) end
   local config = redis.call('HMGET', CONFIG, 'long', 'medium', 'short', 'low', 'high', 'empty', 'budget')
-  if seq % PROBE_EVERY == 1 then pressure, used = measure(config) end
+  if seq % PROBE_EVERY == 1 then pressure = measure(config) end
   if window ~= tonumber(state[3]) then enter_window(window, count) end
   local ttls = {[0] = tier(config, pressure), [1] = tonumber(config[1]), [2] = tonumber(config[3])}
   local bitmap = probe_and_fill(argv[7], argv[6], tonumber(argv[4]), now, ttls, count)
   redis.call('HSET', STATE, 'seq', seq, 'now', argv[5], 'window', window, 'requests', count.requests, 'hits', count.hits,
     'fills', count.fills, 'prefetch_hits', count.prefetch_hits)
-  return reply('ok', bitmap, pressure, used, count)
+  return reply('ok', bitmap, pressure, count)
 end
 
 local function held_out(key, share)

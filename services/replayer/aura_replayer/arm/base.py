@@ -1,12 +1,19 @@
 """What every arm does for the replay, whichever clock it runs on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from aura_contract.plan import Plan, Policy
 
-__all__ = ["Arm", "ArmLost", "Batch", "Totals"]
+__all__ = ["COUNTERS", "Arm", "ArmLost", "Batch", "Totals", "decoded"]
+
+COUNTERS = ("requests", "hits", "fills", "prefetches", "prefetch_hits", "evictions")
+
+
+def decoded(pairs: Mapping[Any, Any]) -> dict[str, str]:
+    """A Redis hash as text."""
+    return {name.decode(): value.decode() for name, value in pairs.items()}
 
 
 class ArmLost(RuntimeError):
@@ -55,6 +62,9 @@ class Arm(Protocol):
 
     def window_start(self, window: int) -> Totals | None:
         """Totals at the first batch of a window, if the arm still knows them (the last four)."""
+
+    def settle(self) -> None:
+        """Set the memory limit anew for what connections and bookkeeping use now; nothing may be under way."""
 
     def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
         """Put one batch on its way; `meta` holds the levers' 5 bytes an entry or nothing, `body` all packed entries."""

@@ -7,17 +7,20 @@ from importlib.resources import files
 from typing import Any, TypeVar
 
 import redis
-from aura_contract.arm import POLICY_KEY, STATE_KEY
+from aura_contract.arm import CONFIG_KEY, CREDIT_KEY, PLAN_ORDER_KEY, PLANS_KEY, POLICY_KEY, STATE_KEY
 from aura_contract.experiment import TtlSpec
 from aura_contract.plan import Plan, Policy
 from redis.connection import Connection
 
-from aura_replayer.arm.base import ArmLost, Batch, Totals
+from aura_replayer.arm.base import COUNTERS, ArmLost, Batch, Totals, decoded
 
 __all__ = ["EventArm", "encode_command"]
 
 Result = TypeVar("Result")
-COUNTERS = ("requests", "hits", "fills", "prefetches", "prefetch_hits", "evictions")
+
+BOOKKEEPING = (PLANS_KEY, PLAN_ORDER_KEY, CREDIT_KEY, POLICY_KEY)
+FULL = 0.9
+SETTLE_SHARE = 6
 
 
 def encode_command(*parts: bytes | int | str) -> bytes:
@@ -38,7 +41,7 @@ class EventArm:
         self._under_way: deque[int] = deque()
         self._client = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5)
         self._lane: Connection = self._guard(self._client.connection_pool.get_connection)
-        self.used = 0
+        self._empty = self._budget = self._slack = 0
         self._guard(self._load)
 
     def _load(self) -> None:
@@ -46,6 +49,9 @@ class EventArm:
         self._client.config_set("maxmemory", 0)
         self._client.config_set("maxmemory-policy", "volatile-ttl")
         self._client.config_set("maxmemory-samples", 10)
+        # Statistics that grow with slow calls would take room from the items.
+        self._client.config_set("latency-tracking", "no")
+        self._client.config_set("slowlog-log-slower-than", -1)
         # Evict down to the limit before every call; the default may stop half way to keep latency low.
         self._client.config_set("maxmemory-eviction-tenacity", 100)
 
@@ -57,17 +63,17 @@ class EventArm:
         self._seq = self._call(
             "aura_setup", run, ttl.long * 1000, ttl.medium * 1000, ttl.short * 1000, low, high, empty, budget, 0
         )
-        self._guard(lambda: self._client.config_set("maxmemory", empty + budget if budget else 0))
+        self._empty, self._budget = empty, budget
+        self.settle()
         return self.totals()
 
     def totals(self) -> Totals:
         """See `Arm.totals`."""
         state = self._state()
-        return Totals(
-            *(int(state.get(name, 0)) for name in COUNTERS),
-            pressure=int(state.get("pressure", 0)) / 1000,
-            policy_version=int(self._guard(lambda: self._client.hget(POLICY_KEY, "version")) or 0),
-        )
+        requests, hits, fills, prefetches, prefetch_hits, evictions = (int(state.get(name, 0)) for name in COUNTERS)
+        pressure = int(state.get("pressure", 0)) / 1000
+        version = int(self._guard(lambda: self._client.hget(POLICY_KEY, "version")) or 0)
+        return Totals(requests, hits, fills, prefetches, prefetch_hits, evictions, pressure, version)
 
     def window_start(self, window: int) -> Totals | None:
         """See `Arm.window_start`."""
@@ -84,7 +90,7 @@ class EventArm:
         command = encode_command(
             b"FCALL", b"aura_batch", b"0", self._run, seq, batch.window, batch.first, batch.clock, meta, body
         )
-        self._guard(lambda: self._lane.send_packed_command([command], check_health=False))
+        self._guard(lambda: self._lane.send_packed_command([command], check_health=False))  # type: ignore[no-untyped-call]
         self._under_way.append(seq)
 
     def receive(self) -> Totals:
@@ -94,8 +100,8 @@ class EventArm:
         status = reply[0]
         if status in (b"foreign", b"gap"):
             raise ArmLost(f"Redis of arm {self.name} was restarted empty; its counts are lost, start the experiment again")
-        self.used = reply[4] or self.used
-        return Totals(*reply[5:11], pressure=reply[3] / 1000, policy_version=reply[2])
+        requests, hits, fills, prefetches, prefetch_hits, evictions = reply[4:10]
+        return Totals(requests, hits, fills, prefetches, prefetch_hits, evictions, reply[3] / 1000, reply[2])
 
     def tick(self, clock: int) -> None:
         """See `Arm.tick`."""
@@ -125,23 +131,52 @@ class EventArm:
     def plan_applied(self, plan: Plan, prefetched: int) -> None:
         """The library counts on its own."""
 
-    def used_memory(self) -> int:
-        """Bytes in use now, as the server counts them."""
-        return int(self._guard(lambda: self._client.info("memory")["used_memory"]))
+    def data_bytes(self) -> int:
+        """Used bytes without those of connections."""
+        used, connections, _ = self._memory()
+        return used - connections
+
+    def settle(self) -> None:
+        """See `Arm.settle`: Redis counts buffers and bookkeeping against the limit, but the budget is for items.
+
+        What a call's buffers take at the moment of eviction cannot be read, so the limit follows the error: a part of it is
+        corrected at each window's end.
+        """
+        if not self._budget:
+            self._guard(lambda: self._client.config_set("maxmemory", 0))
+            return
+        used, connections, kept = self._memory()
+        data = used - connections - kept - self._empty
+        if data > FULL * self._budget:
+            self._slack = max(-self._budget // 4, min(self._budget // 4, self._slack + (self._budget - data) // SETTLE_SHARE))
+        outside = self._empty + connections + kept + self._slack
+        self._guard(lambda: self._client.config_set("maxmemory", outside + self._budget))
+        self._guard(lambda: self._client.hset(CONFIG_KEY, "empty", outside))
+
+    def _memory(self) -> tuple[int, int, int]:
+        """Bytes used in all, by connections, and by the plans' bookkeeping."""
+        pipe = self._client.pipeline(transaction=False)
+        pipe.info("memory")
+        # The server's own sum over connections lags behind by up to a second; CLIENT LIST counts afresh.
+        pipe.client_list()
+        for key in BOOKKEEPING:
+            pipe.memory_usage(key, samples=0)
+        info, clients, *kept = self._guard(pipe.execute)
+        return info["used_memory"], sum(int(client["tot-mem"]) for client in clients), sum(used or 0 for used in kept)
 
     def forget(self) -> None:
         """Empty the arm, the run included."""
-        self._guard(lambda: self._client.flushall(asynchronous=False))
+        self._guard(lambda: self._client.execute_command("FLUSHALL", "SYNC"))  # type: ignore[no-untyped-call]
         self._seq = 0
 
     def close(self) -> None:
         """See `Arm.close`."""
-        self._lane.disconnect()
+        self._lane.disconnect()  # type: ignore[no-untyped-call]
         self._client.close()
 
     def _state(self) -> dict[str, str]:
         pairs = self._guard(lambda: self._client.hgetall(STATE_KEY))
-        return {name.decode(): value.decode() for name, value in pairs.items()}
+        return decoded(pairs)
 
     def _call(self, function: str, *arguments: Any) -> Any:
         return self._guard(lambda: self._client.fcall(function, 0, *arguments))

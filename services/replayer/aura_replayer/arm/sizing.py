@@ -8,6 +8,7 @@ import numpy as np
 from aura_contract.experiment import CacheSpec
 from aura_contract.quantities import parse_bytes, parse_share
 from aura_data.tables import DataError
+from numpy.typing import NDArray
 
 from aura_replayer.arm.base import Batch, Totals
 from aura_replayer.source.items import ItemTable
@@ -23,6 +24,8 @@ SAMPLE = 4000
 NO_FILL = bytes((0, 0, 0, 0, 4))
 WARM_CALLS = 26
 IN_FLIGHT = 3
+CHURN_ROUNDS = 16
+CHURN_REQUESTS = 200_000
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Sizing:
 class Scratch(Protocol):
     """An arm that can be filled and emptied before the run."""
 
-    used: int
+    def data_bytes(self) -> int:
+        """Used bytes without those of connections."""
 
     def begin(self, run: str, empty: int, budget: int) -> Totals:
         """See `Arm.begin`."""
@@ -48,6 +52,12 @@ class Scratch(Protocol):
     def receive(self) -> Totals:
         """See `Arm.receive`."""
 
+    def settle(self) -> None:
+        """See `Arm.settle`."""
+
+    def size(self) -> int:
+        """See `Arm.size`."""
+
     def forget(self) -> None:
         """Empty the arm."""
 
@@ -57,25 +67,31 @@ def batch_size(capacity_items: int) -> int:
     return max(1, min(BATCH, capacity_items // 16))
 
 
-def measure(arms: Sequence[Scratch], spec: CacheSpec, items: ItemTable, log: LogSummary, seed: int) -> tuple[Sizing, list[int]]:
-    """The sizing of this log, and what each empty arm uses in bytes under load.
+def measure(arms: Sequence[Scratch], spec: CacheSpec, items: ItemTable, log: LogSummary, seed: int) -> tuple[Sizing, int]:
+    """The sizing of this log, and what an empty arm uses in bytes, connections apart.
 
     Raises DataError when the cache would hold fewer than 32 items.
     """
-    rng = np.random.default_rng(seed)
     wanted = _wanted(spec, len(log.requested))
+    rng = np.random.default_rng(seed)
     sample = rng.permutation(log.requested)[: wanted or SAMPLE]
-    empty, full = _fill(arms[0], items, sample, batch_size(wanted or SAMPLE))
+    size = batch_size(wanted or SAMPLE)
+    # All arms run the same server, so the largest reading serves for all: equal limits matter more than a buffer's rounding.
+    filled = [_empty_and_full(arm, items, sample, size) for arm in arms]
+    empty = max(empty for empty, _ in filled)
+    rounds = min(CHURN_ROUNDS, max(3, CHURN_REQUESTS // len(sample)))
+    load = rng.choice(log.requested, (rounds, len(sample)))
+    budget = filled[0][1] - filled[0][0]
+    per_item = float(np.mean([_bytes_per_item(arm, items, load, size, empty, budget) for arm in arms]))
     if wanted is None:
         assert spec.memory is not None
         budget = parse_bytes(spec.memory)
-        wanted = int(budget * len(sample) / max(1, full - empty))
+        wanted = int(budget / per_item)
         _check(spec.memory, wanted, len(log.requested))
     else:
-        budget = full - empty
-    size = batch_size(wanted)
-    empties = [_fill(arm, items, sample[:0], size, sample)[0] for arm in arms]
-    return Sizing(budget, wanted, size), empties
+        # Redis evicts before a call and fills within it: half of a typical call's fills lie above the mean.
+        budget = int((wanted + size // 4) * per_item)
+    return Sizing(budget, wanted, batch_size(wanted)), empty
 
 
 def _wanted(spec: CacheSpec, distinct: int) -> int | None:
@@ -94,22 +110,36 @@ def _check(size: str, items: int, distinct: int) -> None:
         )
 
 
-def _fill(arm: Scratch, items: ItemTable, codes: np.ndarray, size: int, load: np.ndarray | None = None) -> tuple[int, int]:
-    """Used bytes inside a call, without items and with those of `codes`; `load` are the items asked for meanwhile."""
-    load = codes if load is None else load
-    arm.begin("sizing", 0, 0)
-    _send(arm, items, np.resize(load, WARM_CALLS * size), size, NO_FILL)
-    empty = arm.used
-    full = empty
-    if len(codes):
-        _send(arm, items, codes, size, b"")
+def _empty_and_full(arm: Scratch, items: ItemTable, codes: NDArray[np.int64], size: int) -> tuple[int, int]:
+    """Used bytes, connections apart, without items and with those of `codes`."""
+    empty = full = 0
+    # The first round lets the server allocate what it keeps for good: statistics, buffers, tables.
+    for _ in range(2):
+        arm.begin("sizing", 0, 0)
         _send(arm, items, np.resize(codes, WARM_CALLS * size), size, NO_FILL)
-        full = arm.used
-    arm.forget()
+        empty = arm.data_bytes()
+        _send(arm, items, codes, size, b"")
+        full = arm.data_bytes()
+        arm.forget()
     return empty, full
 
 
-def _send(arm: Scratch, items: ItemTable, codes: np.ndarray, size: int, meta: bytes) -> None:
+def _bytes_per_item(arm: Scratch, items: ItemTable, load: NDArray[np.int64], size: int, empty: int, budget: int) -> float:
+    """Bytes an item takes, its share of the server's tables included, while items come and go.
+
+    `load` are rounds of requested codes, shape (rounds, n); the last half of the rounds is measured.
+    """
+    arm.begin("sizing", empty, budget)
+    shares = []
+    for codes in load:
+        _send(arm, items, codes, size, b"")
+        shares.append((arm.data_bytes() - empty) / max(1, arm.size()))
+        arm.settle()
+    arm.forget()
+    return float(np.mean(shares[len(shares) // 2 :]))
+
+
+def _send(arm: Scratch, items: ItemTable, codes: NDArray[np.int64], size: int, meta: bytes) -> None:
     under_way = 0
     for start in range(0, len(codes), size):
         chosen = codes[start : start + size].tolist()

@@ -9,12 +9,11 @@ from aura_contract.arm import STATE_KEY
 from aura_contract.experiment import TtlSpec
 from aura_contract.plan import Plan, Policy
 
-from aura_replayer.arm.base import ArmLost, Batch, Totals
+from aura_replayer.arm.base import COUNTERS, ArmLost, Batch, Totals, decoded
 
 __all__ = ["WallArm"]
 
 Result = TypeVar("Result")
-COUNTERS = ("requests", "hits", "fills", "prefetches", "prefetch_hits", "evictions")
 PROBE_EVERY = 25
 
 
@@ -29,7 +28,6 @@ class WallArm:
         self._totals = Totals()
         self._windows: dict[int, Totals] = {}
         self._empty = self._budget = self._batches = 0
-        self.used = 0
         self._pressure = 0.0
         self._prefetched: dict[bytes, str] = {}
         self._credit: dict[str, int] = {}
@@ -56,7 +54,7 @@ class WallArm:
         line = self._state().get(f"window:{window}")
         return Totals(*(int(part) for part in line.split(","))) if line else None
 
-    def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
+    def send(self, batch: Batch, meta: bytes, body: bytes) -> None:  # noqa: ARG002
         """See `Arm.send`; levers do not exist here, and the batch is done when this returns."""
         values = self._guard(lambda: self._client.mget(batch.keys))
         if self._batches % PROBE_EVERY == 0:
@@ -89,7 +87,9 @@ class WallArm:
         pipe = self._client.pipeline(transaction=True)
         for key, value in fills.items():
             pipe.setex(key, ttl, value)
-        mapping: dict[str, Any] = {name: getattr(self._totals, name) for name in COUNTERS}
+        mapping: dict[bytes | bytearray | memoryview[int] | str | int | float, Any] = {
+            name: getattr(self._totals, name) for name in COUNTERS
+        }
         if batch.window not in self._windows:
             self._windows = {batch.window: before}
             mapping[f"window:{batch.window}"] = ",".join(str(getattr(before, name)) for name in COUNTERS)
@@ -105,8 +105,7 @@ class WallArm:
         return 1
 
     def _measure(self) -> None:
-        self.used = self.used_memory()
-        self._pressure = max(0, self.used - self._empty) / self._budget if self._budget else 0.0
+        self._pressure = max(0, self.data_bytes() - self._empty) / self._budget if self._budget else 0.0
 
     def _seconds(self) -> int:
         low, high = self._ttl.thresholds
@@ -151,13 +150,17 @@ class WallArm:
         counts["evictions"] += len(plan.evict)
         self._totals = Totals(**counts, pressure=before.pressure)
 
-    def used_memory(self) -> int:
-        """Bytes in use now, as the server counts them."""
-        return int(self._guard(lambda: self._client.info("memory")["used_memory"]))
+    def data_bytes(self) -> int:
+        """Used bytes without those of connections."""
+        memory = self._guard(lambda: self._client.info("memory"))
+        return int(memory["used_memory"]) - int(memory["mem_clients_normal"])
+
+    def settle(self) -> None:
+        """The limit stands: at a live pace buffers are small."""
 
     def forget(self) -> None:
         """Empty the arm, the run included."""
-        self._guard(lambda: self._client.flushall(asynchronous=False))
+        self._guard(lambda: self._client.execute_command("FLUSHALL", "SYNC"))  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """See `Arm.close`."""
@@ -165,7 +168,7 @@ class WallArm:
 
     def _state(self) -> dict[str, str]:
         pairs = self._guard(lambda: self._client.hgetall(STATE_KEY))
-        return {name.decode(): value.decode() for name, value in pairs.items()}
+        return decoded(pairs)
 
     def _guard(self, action: Callable[[], Result]) -> Result:
         try:

@@ -24,7 +24,9 @@ class ContextAggregator:
         self._last_seen = np.full(1024, -1, np.int64)
         self._before = np.zeros(1024, np.int32)
         self._before_items = np.zeros(0, np.int64)
-        self.window = EventBlock(0, *(np.zeros(0, kind) for kind in (np.int32, np.bool_, np.uint32, np.int16, np.int64)))
+        self.window = EventBlock(
+            0, np.zeros(0, np.int32), np.zeros(0, np.bool_), np.zeros(0, np.uint32), np.zeros(0, np.int16), np.zeros(0, np.int64)
+        )
         self.items = np.zeros(0, np.int64)
         self.counts = np.zeros(0, np.int64)
         self.trend = np.zeros(0, np.int64)

@@ -39,4 +39,5 @@ class ContextWriter:
             "expires_at": expires_at,
         }
         head = json.dumps(envelope)[:-1]
-        return f'{head},"workload":{self._workload},"cache":{cache.model_dump_json()},"caps":{self._caps.model_dump_json()}}}'.encode()
+        tail = f'"cache":{cache.model_dump_json()},"caps":{self._caps.model_dump_json()}}}'
+        return f'{head},"workload":{self._workload},{tail}'.encode()

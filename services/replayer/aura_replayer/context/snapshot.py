@@ -91,9 +91,14 @@ class WorkloadBuilder:
             self._items.categories,
         )
         columns = zip(
-            codes.tolist(), counts.tolist(), trend.tolist(), weight.tolist(), seen.last_seen(codes).tolist(),
-            labels[codes].tolist(), strict=True,
-        )  # fmt: skip
+            codes.tolist(),
+            counts.tolist(),
+            trend.tolist(),
+            weight.tolist(),
+            seen.last_seen(codes).tolist(),
+            labels[codes].tolist(),
+            strict=True,
+        )
         return tuple(
             Candidate.model_construct(
                 id=number,
@@ -106,7 +111,7 @@ class WorkloadBuilder:
                 title=titles[code][:TITLE_CHARS],
                 category=categories[label],
                 neighbours=(),
-            )  # fmt: skip
+            )
             for number, (code, count, change, heavy, ago, label) in enumerate(columns)
         )
 
@@ -130,7 +135,7 @@ class WorkloadBuilder:
         totals = np.bincount(self._items.categories[seen.items], weights=seen.counts).astype(np.int64)
         names = self._items.category_names
         before = self._category_before
-        self._category_before = {code: int(totals[code]) for code in np.flatnonzero(totals)}
+        self._category_before = {code: int(totals[code]) for code in np.flatnonzero(totals).tolist()}
         totals[:1] = 0
         top = [code for code in np.argsort(-totals, kind="stable")[:TOP_CATEGORIES].tolist() if totals[code]]
         return tuple(

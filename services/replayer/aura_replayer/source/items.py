@@ -58,7 +58,7 @@ class ItemTable:
         for start in range(0, len(new), LOOKUP_CHUNK):
             self._add(new[start : start + LOOKUP_CHUNK])
         lookup = np.fromiter((self._codes[value] for value in values), np.int32, len(values))
-        return lookup[encoded.indices.to_numpy(zero_copy_only=False)]
+        return np.asarray(lookup[encoded.indices.to_numpy(zero_copy_only=False)])
 
     def _add(self, ids: Sequence[str]) -> None:
         known = self._catalog.lookup(ids)
