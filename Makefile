@@ -11,6 +11,8 @@ STAMPS := .stamps
 LOCK := requirements/dev.txt
 EXECUTOR := executor/target/release/aura-executor
 EXECUTOR_SOURCES := $(shell find executor -path executor/target -prune -o \( -name '*.rs' -o -name 'Cargo.*' -o -name '*.toml' \) -type f -print 2>/dev/null)
+# The executor's Kafka client is C and C++ underneath; its cmake comes with the virtual environment.
+CARGO := cd executor && PATH="$(CURDIR)/$(BIN):$$PATH" cargo
 PACKAGES := $(wildcard services/*/aura_*)
 PYTEST_WORKERS ?= 2
 
@@ -29,8 +31,8 @@ test: test-python test-rust ## All tests that need neither containers nor a clus
 test-python: install
 	$(BIN)/pytest -n $(PYTEST_WORKERS)
 
-test-rust: cargo
-	cd executor && cargo test --locked
+test-rust: toolchain
+	$(CARGO) test --locked
 
 integration: install ## Tests against containers of MongoDB, Milvus, Kafka and Ollama
 	@docker info >/dev/null 2>&1 || { echo "make integration: needs docker, and none answers here; start it and try again" >&2; exit 1; }
@@ -44,9 +46,9 @@ lint-python: $(STAMPS)/project
 	$(BIN)/mypy $(PACKAGES)
 	$(BIN)/lint-imports
 
-lint-rust: cargo
-	cd executor && cargo fmt --check
-	cd executor && cargo clippy --locked --all-targets -- -D warnings
+lint-rust: toolchain
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 bench: install ## Benchmarks; writes benchmarks/results.json
 	$(BIN)/python benchmarks/run.py
@@ -76,10 +78,11 @@ $(STAMPS)/project: $(STAMPS)/venv pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(EXECUTOR): $(EXECUTOR_SOURCES) | cargo
-	cd executor && cargo build --release --locked
+$(EXECUTOR): $(EXECUTOR_SOURCES) | toolchain
+	$(CARGO) build --release --locked
 	@touch $@
 
-.PHONY: cargo
-cargo:
+.PHONY: toolchain
+toolchain: $(STAMPS)/venv
 	@command -v cargo >/dev/null || { echo "make: needs cargo; install Rust (rustup) and open a new shell" >&2; exit 1; }
+	@for tool in cc c++; do command -v $$tool >/dev/null || { echo "make: needs $$tool; install a C and C++ compiler (Debian: apt-get install build-essential)" >&2; exit 1; }; done

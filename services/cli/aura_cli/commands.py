@@ -32,6 +32,8 @@ def run_experiment(
     force: bool,
 ) -> None:
     """`aura run`: from manifest to verdict and report."""
+    _check_address("--kafka", kafka)
+    _check_address("--listen", listen)
     with StopSignals() as signals:
         experiment = load_manifest(manifest)
         check_files(experiment.spec, manifest.resolve().parent, bad_rows)
@@ -60,6 +62,14 @@ def run_experiment(
             raise
         report = write_report(folder)
         show_outcome(console, read_verdict(folder), report)
+
+
+def _check_address(option: str, address: str | None) -> None:
+    if address is None:
+        return
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal() and int(port) < 65_536):
+        raise InputError(f"{option} {address}: is not HOST:PORT; write it like 127.0.0.1:9092")
 
 
 def validate_experiment(manifest: Path) -> tuple[str, list[str]]:

@@ -26,6 +26,7 @@ requirepass {password}
 dir {folder}
 save ""
 appendonly no
+set-proc-title no
 """
 
 
