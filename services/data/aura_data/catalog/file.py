@@ -28,6 +28,7 @@ class FileCatalog:
         self.description = rows.description
         self.duplicates, self.bad_rows = rows.duplicates, rows.bad_rows
         self._table: pa.Table = pa.Table.from_batches(batches).combine_chunks()
+        self._roles = frozenset(self._table.column_names)
         hashes = _hashes(self._table.column("item").to_pylist())
         self._rows: NDArray[np.uint32] = np.argsort(hashes, kind="stable").astype(np.uint32)
         self._hashes = hashes[self._rows]
@@ -45,8 +46,17 @@ class FileCatalog:
         places = np.minimum(np.searchsorted(self._hashes, wanted), self.size - 1)
         found = self._rows[places[self._hashes[places] == wanted]]
         ids = set(items)
-        rows = self._table.take(pa.array(found)).to_pylist()
-        return {row["item"]: _item(row) for row in rows if row["item"] in ids}
+        rows = self._table.take(pa.array(found))
+        names, titles, categories, brands = (self._texts(rows, role) for role in ("item", "title", "category", "brand"))
+        prices = rows.column("price").to_pylist() if "price" in self._roles else [None] * len(names)
+        return {
+            name: Item(item=name, title=title, category=category, brand=brand, price=price)
+            for name, title, category, brand, price in zip(names, titles, categories, brands, prices, strict=True)
+            if name in ids
+        }
+
+    def _texts(self, rows: pa.Table, role: str) -> list[str]:
+        return rows.column(role).fill_null("").to_pylist() if role in self._roles else [""] * rows.num_rows
 
     def close(self) -> None:
         """Let go of the memory; the catalogue is empty afterwards."""
@@ -56,7 +66,3 @@ class FileCatalog:
 
 def _hashes(items: Sequence[str]) -> NDArray[np.int64]:
     return np.fromiter(map(hash, items), np.int64, len(items))
-
-
-def _item(row: dict[str, object]) -> Item:
-    return Item.model_validate({name: value for name, value in row.items() if value is not None})

@@ -1,0 +1,121 @@
+"""Connections to Milvus, or to Milvus Lite, whose server is threads of this process."""
+
+import importlib
+import logging
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from aura_contract.experiment import Endpoint
+
+from aura_data.errors import DataError, redact
+
+__all__ = ["DEFAULT_COLLECTION", "Connection", "Target"]
+
+Target = Endpoint | str | Path
+"""A server (`http://HOST:PORT` or HOST:PORT) or the path of Milvus Lite's folder."""
+
+DEFAULT_COLLECTION = "aura_items"
+CONNECT_SECONDS = 5.0
+
+_HOST_PORT = re.compile(r"[\w.-]+:\d{1,5}")
+_ABSENT = re.compile(r"not found|not exist|can't find|does not", re.IGNORECASE)
+
+
+class Connection:
+    """A pymilvus client with the sentence for what goes wrong; `client` is the `MilvusClient`."""
+
+    _open: Counter[str] = Counter()
+    _lock = threading.Lock()
+
+    def __init__(self, target: Target) -> None:
+        """Connects; raises DataError when the server does not answer or the folder cannot be used."""
+        text = target.endpoint if isinstance(target, Endpoint) else str(target)
+        self._embedded: str | None = None
+        if not isinstance(target, Path) and ("://" in text or _HOST_PORT.fullmatch(text)):
+            uri = text if "://" in text else f"http://{text}"
+            self.name = f"Milvus at {redact(uri)}"
+        else:
+            # pymilvus tells an embedded database by this suffix.
+            path = Path(text if text.endswith(".db") else f"{text}.db").absolute()
+            self.name = f"Milvus Lite in {path}"
+            self._embedded = uri = str(path)
+        self.client: Any = self._connect(uri)
+
+    def _connect(self, uri: str) -> Any:
+        from pymilvus import MilvusClient  # noqa: PLC0415 - takes a second and is often not needed
+
+        if self._embedded is None:
+            with self.explained(), _quiet("pymilvus"):
+                return MilvusClient(uri, timeout=CONNECT_SECONDS)
+        with self._lock:
+            try:
+                Path(uri).parent.mkdir(parents=True, exist_ok=True)
+                with _quiet("milvus_lite", "pymilvus"):
+                    client = MilvusClient(uri)
+            except Exception as error:
+                raise DataError(
+                    f"{self.name}: cannot be opened; another process may be using it, or the folder may not be written"
+                ) from error
+            self._open[uri] += 1
+            return client
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn what pymilvus and grpc raise inside into a DataError that names the server."""
+        from pymilvus import MilvusException  # noqa: PLC0415
+
+        try:
+            yield
+        except DataError:
+            raise
+        except MilvusException as error:
+            down = "connect" in str(error.message).lower() or "unavailable" in str(error.message).lower()
+            fault = "does not answer; check the address or start the server"
+            if not down:
+                fault = f"refuses the request ({' '.join(str(error.message).split())[:200]})"
+            raise DataError(f"{self.name}: {fault}") from error
+        except Exception as error:
+            raise DataError(f"{self.name}: does not answer; check the address or start the server") from error
+
+    def current(self, alias: str) -> str | None:
+        """Name of the collection that `alias` stands for, or None."""
+        from pymilvus import MilvusException  # noqa: PLC0415
+
+        with self.explained(), _quiet("pymilvus"):
+            try:
+                return str(self.client.describe_alias(alias)["collection_name"])
+            except MilvusException as error:
+                if _ABSENT.search(str(error.message)):
+                    return None
+                raise
+
+    def close(self) -> None:
+        """Close the client, and the embedded server with the last connection to it."""
+        client, self.client = self.client, None
+        if client is None:
+            return
+        client.close()
+        if self._embedded is not None:
+            with self._lock:
+                self._open[self._embedded] -= 1
+                if self._open[self._embedded] <= 0:
+                    # Closing the client leaves its server and the lock on the folder behind.
+                    importlib.import_module("milvus_lite").server_manager_instance.release_server(self._embedded)
+
+
+@contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """Keep a library from logging an error that is about to be raised as one sentence."""
+    levels = [(logging.getLogger(name), logging.getLogger(name).level) for name in names]
+    for logger, _ in levels:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in levels:
+            logger.setLevel(level)
