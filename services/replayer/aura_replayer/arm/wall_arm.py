@@ -86,7 +86,7 @@ class WallArm:
         ttl = self._seconds()
         pipe = self._client.pipeline(transaction=True)
         for key, value in fills.items():
-            pipe.setex(key, ttl, value)
+            pipe.set(key, value, ex=ttl)
         mapping: dict[bytes | bytearray | memoryview[int] | str | int | float, Any] = {
             name: getattr(self._totals, name) for name in COUNTERS
         }

@@ -1,0 +1,193 @@
+"""Whole runs of the replayer as a process of its own, with a real planner process beside it."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from aura_bus import Subscriber
+from aura_contract.context import ContextSnapshot, context_id
+from aura_contract.results import Verdict, WindowRecord
+from aura_contract.topics import Topics
+
+ROWS = 60_000
+MANIFEST = """
+apiVersion: aura.dev/v1alpha1
+kind: AuraExperiment
+metadata: {{name: {name}}}
+spec:
+  workload: {{source: {{dataset: complete-journey}}, requests: [purchase], limit: {rows}}}
+  catalog: {{source: {{dataset: complete-journey}}}}
+  cache: {{capacity: 5%}}
+  planner: {{backend: noop}}
+  dependencies: {{kafka: {{topicPrefix: {name}-}}}}
+"""
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+class Parts:
+    """Servers and folders of one run."""
+
+    def __init__(self, folder: Path, name: str, kafka: str, urls: dict[str, str], rows: int = ROWS) -> None:
+        self.folder, self.name, self.kafka, self.urls = folder, name, kafka, urls
+        self.manifest = folder / "experiment.yaml"
+        self.manifest.write_text(MANIFEST.format(name=name, rows=rows))
+        self.out = folder / "out"
+        self.processes: list[subprocess.Popen[str]] = []
+
+    def planner(self) -> None:
+        self._start("aura_planner", "--listen", "127.0.0.1:0")
+
+    def replayer(self, *more: str) -> subprocess.Popen[str]:
+        arms = [part for name, url in self.urls.items() for part in ("--arm", f"{name}={url}")]
+        return self._start("aura_replayer", "--out", str(self.out), *arms, *more)
+
+    def _start(self, module: str, *options: str) -> subprocess.Popen[str]:
+        argv = [sys.executable, "-m", module, "--manifest", str(self.manifest), "--run", "r1", "--kafka", self.kafka, *options]
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        return process
+
+    def verdict(self) -> Verdict:
+        return Verdict.model_validate_json((self.out / "verdict.json").read_text())
+
+    def windows(self) -> list[WindowRecord]:
+        lines = (self.out / "windows.jsonl").read_text().splitlines()
+        return [WindowRecord.model_validate_json(line) for line in lines]
+
+
+@pytest.fixture
+def parts(tmp_path: Path, kafka: str, new_redis: Callable[[], str], request: pytest.FixtureRequest) -> Iterator[Parts]:
+    name = request.node.name.replace("_", "-")[:40].strip("-")
+    parts = Parts(tmp_path, name, kafka, {"baseline": new_redis(), "aura": new_redis()})
+    yield parts
+    for process in parts.processes:
+        process.kill()
+        process.communicate()
+
+
+def check_counts(parts: Parts) -> None:
+    records = parts.windows()
+    for name, arm in parts.verdict().arms.items():
+        mine = [record for record in records if record.arm == name]
+        assert [record.window for record in mine] == list(range(ROWS // 5000))
+        assert arm.requests == arm.hits + arm.misses == ROWS
+        assert sum(record.requests for record in mine) == ROWS
+        assert sum(record.hits for record in mine) == arm.hits
+
+
+def test_whole_run_counts_every_request_once(parts: Parts) -> None:
+    parts.planner()
+    replayer = parts.replayer()
+    output, errors = replayer.communicate(timeout=200)
+    assert replayer.returncode == 0, errors
+    assert json.loads(output)["events"] == ROWS
+    check_counts(parts)
+    verdict = parts.verdict()
+    assert verdict.arms["aura"].plans.decided == ROWS // 5000
+    assert verdict.arms["aura"].planner == "noop"
+
+
+def test_contexts_hold_to_the_contract(parts: Parts) -> None:
+    parts.planner()
+    assert parts.replayer().wait(200) == 0
+    with Subscriber(parts.kafka, [Topics(f"{parts.name}-").context]) as topic:
+        messages = [message.value for _ in range(ROWS // 5000) if (message := topic.poll(20)) is not None]
+    snapshots = [ContextSnapshot.model_validate_json(message, strict=True) for message in messages]
+    assert [snapshot.window for snapshot in snapshots] == list(range(ROWS // 5000))
+    last = snapshots[-1]
+    assert last.context_id == context_id(last.workload.model_dump_json())
+    assert last.workload.events == last.workload.requests == 5000
+    assert last.workload.top_items[0].title
+    assert 100 < len(last.workload.candidates) <= 500
+    assert last.workload.sessions[0].events[0].startswith("purchase:")
+    assert last.cache.resident
+
+
+def rows_done(address: str) -> int:
+    with urlopen(f"http://{address}/progress") as answer:
+        return int(json.load(answer)["events"])
+
+
+def test_killed_replayer_resumes_and_counts_nothing_twice(parts: Parts) -> None:
+    parts.planner()
+    replayer = parts.replayer()
+    assert replayer.stderr is not None
+    address = replayer.stderr.readline().split()[-1]
+    while rows_done(address) < ROWS // 4:
+        time.sleep(0.01)
+    replayer.send_signal(signal.SIGKILL)
+    replayer.wait()
+    assert not (parts.out / "verdict.json").exists()
+    resumed = parts.replayer()
+    _, errors = resumed.communicate(timeout=200)
+    assert resumed.returncode == 0, errors
+    check_counts(parts)
+
+
+def test_stop_signal_ends_cleanly_and_can_be_resumed(parts: Parts) -> None:
+    parts.planner()
+    replayer = parts.replayer()
+    assert replayer.stderr is not None
+    address = replayer.stderr.readline().split()[-1]
+    while rows_done(address) < ROWS // 4:
+        time.sleep(0.01)
+    replayer.send_signal(signal.SIGTERM)
+    _, errors = replayer.communicate(timeout=20)
+    assert replayer.returncode == 130
+    assert errors.splitlines()[-1] == "aura: stopped before the end of the log; no verdict was written"
+    assert parts.replayer().wait(200) == 0
+    check_counts(parts)
+
+
+def test_metrics_are_served(parts: Parts) -> None:
+    parts.planner()
+    replayer = parts.replayer()
+    assert replayer.stderr is not None
+    address = replayer.stderr.readline().split()[-1]
+    while rows_done(address) < ROWS // 4:
+        time.sleep(0.01)
+    with urlopen(f"http://{address}/metrics") as answer:
+        text = answer.read().decode()
+    for name in ("aura_cache_hits_total", "aura_cache_misses_total", "aura_window_hit_ratio", "aura_memory_pressure_ratio"):
+        assert f'{name}{{arm="aura"}}' in text
+
+
+def fails(process: subprocess.Popen[str], code: int, sentence: str) -> None:
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors.splitlines()[-1]) == (code, f"aura: {sentence}")
+
+
+def test_taken_port_is_named(parts: Parts) -> None:
+    first = parts.replayer()
+    assert first.stderr is not None
+    address = first.stderr.readline().split()[-1]
+    fails(
+        parts.replayer("--listen", address),
+        2,
+        f"--listen {address}: Address already in use; choose another port, or 0 for any",
+    )
+
+
+def test_lost_redis_is_named(parts: Parts) -> None:
+    parts.urls["aura"] = "redis://127.0.0.1:1"
+    fails(parts.replayer(), 3, "Redis of arm aura does not answer (ConnectionError); start the experiment again")
+
+
+def test_missing_arm_is_named(parts: Parts) -> None:
+    del parts.urls["aura"]
+    fails(parts.replayer(), 2, f"{parts.manifest}: arm aura has no Redis; add --arm aura=redis://HOST:PORT")
+
+
+def test_small_capacity_says_what_to_do(parts: Parts) -> None:
+    parts.manifest.write_text(parts.manifest.read_text().replace("5%", "0.1%").replace(f"limit: {ROWS}", "limit: 2000"))
+    process = parts.replayer()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "distinct items; an arm needs room for 32: raise cache.capacity or cache.memory" in errors.splitlines()[-1]
