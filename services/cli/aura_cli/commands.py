@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 from aura_contract.manifest import load_manifest
+from aura_data.catalog import load_mongodb
+from aura_data.neighbours import build_neighbours
+from aura_data.tables import DataError
 from rich.console import Console
 
 from aura_cli import rundir
@@ -85,13 +88,23 @@ def validate_experiment(manifest: Path) -> tuple[str, list[str]]:
     return text, warnings(spec)
 
 
-def load_catalogue(manifest: Path) -> list[str]:
-    """`aura load`: fill the servers of `dependencies` from the catalogue; a sentence for each."""
+def load_catalogue(console: Console, manifest: Path) -> None:
+    """`aura load`: fill the servers of `dependencies` from the catalogue, with a line for each."""
     experiment = load_manifest(manifest)
-    spec, base = experiment.spec, manifest.resolve().parent
-    if spec.catalog is None:
+    catalog, base = experiment.spec.catalog, manifest.resolve().parent
+    mongodb, milvus = experiment.spec.dependencies.mongodb, experiment.spec.dependencies.milvus
+    if catalog is None:
         raise InputError(f"{manifest}: spec.catalog is missing; name the catalogue that is to be loaded")
-    if spec.dependencies.mongodb is None and spec.dependencies.milvus is None:
+    if mongodb is None and milvus is None:
         raise InputError(f"{manifest}: names no server to load into; set spec.dependencies.mongodb.endpoint or .milvus.endpoint")
-    check_files(spec, base)
-    return []
+    try:
+        if mongodb:
+            with console.status("MongoDB") as status:
+                count = load_mongodb(catalog, mongodb, base, lambda done: status.update(f"MongoDB: {done:,} items"))
+            console.print(f"MongoDB holds {count:,} items of the catalogue", highlight=False)
+        if milvus:
+            with console.status("Milvus") as status:
+                count = build_neighbours(catalog, milvus, base, lambda done: status.update(f"Milvus: {done:,} items"))
+            console.print(f"Milvus holds embeddings of {count:,} items", highlight=False)
+    except DataError as error:
+        raise InputError(str(error)) from error

@@ -93,8 +93,7 @@ def validate(file: Manifest) -> None:
 @app.command(epilog="Example: `aura load my-experiment.yaml`")
 def load(file: Manifest) -> None:
     """Load the catalogue into the MongoDB and the Milvus that the manifest names in dependencies."""
-    for text in commands.load_catalogue(file):
-        console.print(text, highlight=False, soft_wrap=True, markup=False)
+    commands.load_catalogue(console, file)
 
 
 @app.command(epilog="Example: `aura report runs/first`")

@@ -25,13 +25,13 @@ def read_verdict(folder: Path) -> Verdict:
 
 def write_report(folder: Path) -> Path:
     """Write report.html of a finished run; returns its path."""
-    from aura_evidence.report import write_report as write  # noqa: PLC0415 - brings matplotlib, which takes a second
+    from aura_evidence.report import ReportError  # noqa: PLC0415 - brings matplotlib, which takes a second
+    from aura_evidence.report import write_report as write  # noqa: PLC0415
 
     try:
-        write(folder)
-    except OSError as error:
-        raise InputError(f"{folder}: the report cannot be written: {error.strerror}") from error
-    return folder / "report.html"
+        return write(folder)
+    except ReportError as error:
+        raise InputError(str(error)) from error
 
 
 def sentence(verdict: Verdict) -> str:

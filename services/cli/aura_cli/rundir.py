@@ -13,7 +13,7 @@ from aura_cli.errors import InputError
 __all__ = ["default_folder", "prepare", "writable_or_raise", "write_manifest"]
 
 MANIFEST = "experiment.yaml"
-OURS = (MANIFEST, "windows.jsonl", "plans.jsonl", "receipts.jsonl", "verdict.json", "report.html", "sizing.json")
+OURS = (MANIFEST, "windows.jsonl", "plans.jsonl", "receipts.jsonl", "verdict.json", "report.html", "sizing.json", "ceilings.json")
 LOGS = "logs"
 PROBE_BYTES = 65_536
 

@@ -39,7 +39,7 @@ class Supervisor:
         self._broker()
         arms = self._servers()
         planned = {arm: url for arm, url in arms.items() if arm in self._plan.spec.planned_arms}
-        self._view.note(f"starting {len(planned)} executors, the planner and the replayer")
+        self._view.note("starting executors, planner and replayer")
         self._waiting = [start_executor(self._house, self._plan, arm, url) for arm, url in planned.items()]
         self._waiting.append(start_planner(self._house, self._plan))
         replayer = start_replayer(self._house, self._plan, arms)

@@ -1,9 +1,9 @@
 """Loopback ports: free ones for children, and waiting until one answers."""
 
+import http.client
 import random
 import socket
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 
@@ -45,7 +45,7 @@ def http_get(url: str, timeout: float = 2.0) -> bytes | None:
         with urllib.request.urlopen(url, timeout=timeout) as response:  # noqa: S310 - only our own http:// addresses
             body: bytes = response.read()
             return body if response.status == 200 else None
-    except (OSError, urllib.error.URLError, ValueError):
+    except (OSError, http.client.HTTPException, ValueError):
         return None
 
 
