@@ -35,22 +35,23 @@ def decide(measured: Difference | None, windows: int, reads_ratio: float) -> tup
             "replay a longer log or lower trigger.everyEvents."
         )
     low, high = measured.low, measured.high
-    figures = f"{measured.points:+.2f} points of hit ratio (95 % interval {low:+.2f} to {high:+.2f}, {windows} windows)"
+    interval = f"points of hit ratio (95 % interval {low:+.2f} to {high:+.2f}, {windows} windows)"
+    size, figures = f"{abs(measured.points):.2f} {interval}", f"{measured.points:+.2f} {interval}"
     if low > 0 and measured.points > MARGIN_POINTS:
-        return _gain(figures, reads_ratio)
+        return _gain(size, reads_ratio)
     if high < 0 and measured.points < -MARGIN_POINTS:
-        return "Worse", f"The arm aura lost {figures} at {reads_ratio:.3f} × the baseline's backend reads."
+        return "Worse", f"The arm aura lost {size} at {reads_ratio:.3f} × the baseline's backend reads."
     if low >= -MARGIN_POINTS and high <= MARGIN_POINTS:
         return "NoDifference", f"The arms differ by {figures}: within the {MARGIN_POINTS} points that two equal arms can."
     why = f"no more than the {MARGIN_POINTS} points that two equal arms can" if low > 0 or high < 0 else "too uncertain to tell"
     return "Inconclusive", f"The arms differ by {figures}: {why}."
 
 
-def _gain(figures: str, reads_ratio: float) -> tuple[VerdictName, str]:
+def _gain(size: str, reads_ratio: float) -> tuple[VerdictName, str]:
     reads = f"{reads_ratio:.3f} × the baseline's"
     if reads_ratio > READS_LIMIT:
-        return "Inconclusive", f"The gain of {figures} was bought with more backend reads: {reads}, limit {READS_LIMIT:g} ×."
-    return "Better", f"The arm aura gained {figures} at {reads} backend reads."
+        return "Inconclusive", f"The gain of {size} was bought with more backend reads: {reads}, limit {READS_LIMIT:g} ×."
+    return "Better", f"The arm aura gained {size} at {reads} backend reads."
 
 
 def _plural(count: int) -> str:

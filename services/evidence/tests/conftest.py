@@ -1,11 +1,15 @@
 """Records and result folders to order, made of the contract's own models."""
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aura_contract.plan import Policy
 from aura_contract.results import WindowRecord
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 def make_record(arm: str, window: int, requests: int = 1000, hits: int = 500, **changes: Any) -> WindowRecord:

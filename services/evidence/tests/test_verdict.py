@@ -23,10 +23,10 @@ def judged(records: Sequence[WindowRecord], capacity_items: int = 100, **changes
 @pytest.mark.parametrize(
     ("delta", "low", "high", "windows", "reads", "name", "words"),
     [
-        (1.5, 1.0, 2.0, 20, 1.0, "Better", "gained +1.50 points of hit ratio (95 % interval +1.00 to +2.00, 20 windows)"),
+        (1.5, 1.0, 2.0, 20, 1.0, "Better", "gained 1.50 points of hit ratio (95 % interval +1.00 to +2.00, 20 windows)"),
         (1.5, 1.0, 2.0, 20, 1.05, "Better", "1.050 × the baseline's backend reads"),
         (1.5, 1.0, 2.0, 20, 1.051, "Inconclusive", "bought with more backend reads: 1.051 × the baseline's"),
-        (-1.5, -2.0, -1.0, 20, 1.0, "Worse", "lost -1.50 points"),
+        (-1.5, -2.0, -1.0, 20, 1.0, "Worse", "lost 1.50 points"),
         (-1.5, -2.0, -1.0, 20, 2.0, "Worse", "2.000 ×"),
         (0.05, -0.1, 0.2, 20, 1.0, "NoDifference", "within the 0.2 points"),
         (-0.05, -0.2, 0.1, 20, 1.0, "NoDifference", "within the 0.2 points"),

@@ -1,0 +1,240 @@
+"""The pictures of the report. Every arm has one colour in all of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from aura_contract.plan import Plan
+from aura_contract.results import WindowRecord
+from markupsafe import Markup
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from aura_evidence.facts import Facts
+from aura_evidence.figure import GRID, INK, MARGIN, MUTED, arm_colour, canvas, clean, spread, svg
+from aura_evidence.verdict import MARGIN_POINTS
+
+__all__ = ["curves", "frontier", "gains", "latency", "pressure", "totals"]
+
+POINTS_DRAWN = 60
+"""Longer series are drawn as a moving mean over this part of them, the windows themselves faintly behind."""
+
+Series = NDArray[np.float64]
+
+
+def _events(value: float, _position: int = 0) -> str:
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.0f}"
+
+
+def _smooth(values: Series, weights: Series) -> Series:
+    """Weighted moving mean over a sixtieth of the series, shape as `values`."""
+    span = len(values) // POINTS_DRAWN
+    if span < 2:
+        return values
+    ones = np.ones(span)
+    weights = np.maximum(weights, 1e-9)
+    mean = np.convolve(values * weights, ones, "same") / np.convolve(weights, ones, "same")
+    return np.asarray(mean)
+
+
+def _line(axes: Any, x: Series, y: Series, weights: Series, number: int, **style: Any) -> None:
+    colour = arm_colour(number)
+    smooth = _smooth(y, weights)
+    if smooth is not y:
+        axes.plot(x, y, color=colour, linewidth=0.7, alpha=0.22)
+    marker = "o" if len(x) == 1 else None
+    axes.plot(x, smooth, color=colour, marker=marker, **style)
+
+
+def _middle(windows: Sequence[WindowRecord]) -> Series:
+    return np.array([(record.first_event + record.last_event + 1) / 2 for record in windows], np.float64)
+
+
+def _column(windows: Sequence[WindowRecord], name: str) -> Series:
+    return np.array([getattr(record, name) for record in windows], np.float64)
+
+
+def _time_axis(axes: Any, facts: Facts, label: str = "log events", ticks: int = 6) -> None:
+    end = max((record.last_event + 1 for record in facts.baseline.windows), default=1)
+    axes.set_xlim(0, end)
+    axes.xaxis.set_major_formatter(FuncFormatter(_events))
+    axes.xaxis.set_major_locator(MaxNLocator(ticks))
+    axes.set_xlabel(label)
+    if facts.warmup_event:
+        axes.axvspan(0, facts.warmup_event, color=MARGIN, zorder=0, linewidth=0)
+
+
+def curves(facts: Facts, name: str, *, wide: bool) -> Markup:
+    """Hit ratio and difference to the baseline over the log, with plan marks, warm-up and ceilings."""
+    size = (9.2, 4.9) if wide else (4.4, 5.4)
+    with canvas(*size) as figure:
+        top, low = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [1.55, 1]})
+        for arm in reversed(facts.arms):
+            x, weights = _middle(arm.windows), _column(arm.windows, "requests")
+            _line(top, x, 100 * _column(arm.windows, "hit_ratio"), weights, arm.number)
+            if not arm.is_baseline and len(arm.pair.windows):
+                known = set(arm.pair.windows.tolist())
+                both = [record for record in arm.windows if record.window in known]
+                _line(low, _middle(both), arm.pair.points, _column(both, "requests"), arm.number)
+        top.set_title("Hit ratio by window, %")
+        low.set_title("Difference to the baseline, points")
+        low.axhspan(-MARGIN_POINTS, MARGIN_POINTS, color=GRID, zorder=0.5, linewidth=0)
+        low.axhline(0, color=arm_colour(0), linewidth=1.2)
+        for axes, label in ((top, ""), (low, "log events")):
+            _time_axis(axes, facts, label, 6 if wide else 4)
+        _focus(top, facts, "hit_ratio")
+        _ceiling_lines(top, facts)
+        _plan_marks(top, facts)
+        return svg(figure, name, "Hit ratio of each arm over the log, and the difference to the baseline")
+
+
+def _focus(axes: Any, facts: Facts, name: str) -> None:
+    """Limit the panel to the values after warm-up: an empty cache would press them into a line."""
+    settled = [100 * getattr(record, name) for arm in facts.arms for record in arm.windows[facts.verdict.warmup_windows :]]
+    if settled:
+        low, high = min(settled), max(settled)
+        room = max(0.5, 0.12 * (high - low))
+        axes.set_ylim(max(-0.5, low - room), high + room)
+
+
+def _ceiling_lines(axes: Any, facts: Facts) -> None:
+    """Lines of the ceilings that are near; those beyond the panel are named at its upper edge."""
+    shown = [row for row in facts.ceilings if row.key != "clairvoyant_prefetch"]
+    if not shown:
+        return
+    low, high = axes.get_ylim()
+    reach = high - low
+    near = [100 * row.hit_ratio for row in shown if low - reach / 2 < 100 * row.hit_ratio < high + reach / 2]
+    low, high = min([low, *(value - 0.05 * reach for value in near)]), max([high, *(value + 0.05 * reach for value in near)])
+    axes.set_ylim(low, high)
+    for value in near:
+        axes.axhline(value, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), alpha=0.75)
+    places = spread([min(max(100 * row.hit_ratio, low), high) for row in shown], (high - low) * 0.085)
+    for row, place in zip(shown, places, strict=True):
+        value = 100 * row.hit_ratio
+        arrow = "↑ " if value > high else "↓ " if value < low else ""
+        text = f"{arrow}{row.label} {value:.1f}"
+        axes.text(1.008, place, text, transform=axes.get_yaxis_transform(), va="center", size=9)
+
+
+def _plan_marks(axes: Any, facts: Facts) -> None:
+    """A tick at the foot for each plan that was applied, one row an arm."""
+    low, high = axes.get_ylim()
+    planned = [arm for arm in facts.planned if any(record.plan_id for record in arm.windows)]
+    step = (high - low) * 0.05
+    axes.set_ylim(low - step * (len(planned) + 0.4), high)
+    for row, arm in enumerate(planned):
+        x = _middle([record for record in arm.windows if record.plan_id])
+        foot = np.full(len(x), low - step * (row + 0.7))
+        axes.plot(x, foot, linestyle="none", marker="|", markersize=7, markeredgewidth=1.1, color=arm_colour(arm.number))
+
+
+def totals(facts: Facts, name: str) -> Markup:
+    """Bars of the hit ratio over the whole log: arms, and ceilings in outline."""
+    rows = [(clean(arm.name), 100 * arm.result.hit_ratio, arm.number) for arm in facts.arms]
+    rows += [(row.label, 100 * row.hit_ratio, -1) for row in facts.ceilings]
+    with canvas(4.6, 0.75 + 0.34 * len(rows)) as figure:
+        axes = figure.add_subplot()
+        for place, (_, value, number) in enumerate(rows):
+            if number < 0:
+                axes.barh(place, value, height=0.56, facecolor="none", edgecolor=MUTED, linewidth=1, linestyle=(0, (3, 2)))
+            else:
+                axes.barh(place, value, height=0.66, color=arm_colour(number))
+            axes.annotate(f"{value:.2f}", (value, place), (5, 0), textcoords="offset points", va="center", size=9.5)
+        axes.set_yticks(range(len(rows)), [label for label, _, _ in rows])
+        axes.invert_yaxis()
+        axes.set_xlim(0, 1.16 * max(value for _, value, _ in rows) or 1)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+        axes.set_title("Hit ratio over the whole log, %")
+        return svg(figure, name, "Hit ratio of each arm over the whole log")
+
+
+def gains(facts: Facts, name: str) -> Markup:
+    """Difference of each planned arm to the baseline after warm-up, with its interval."""
+    rows = [(arm, arm.gain) for arm in facts.planned if arm.gain]
+    with canvas(4.6, 0.95 + 0.42 * max(1, len(rows))) as figure:
+        axes = figure.add_subplot()
+        axes.axvspan(-MARGIN_POINTS, MARGIN_POINTS, color=GRID, zorder=0.5, linewidth=0)
+        axes.axvline(0, color=arm_colour(0), linewidth=1.2)
+        for place, (arm, gain) in enumerate(rows):
+            colour = arm_colour(arm.number)
+            axes.plot([gain.low, gain.high], [place, place], color=colour, linewidth=2.4)
+            axes.plot(gain.points, place, "o", color=colour, markersize=7)
+            axes.text(gain.points, place - 0.24, f"{gain.points:+.2f}", ha="center", va="bottom", size=9.5)
+        axes.set_yticks(range(len(rows)), [clean(arm.name) for arm, _ in rows])
+        axes.set_ylim(max(0.5, len(rows) - 0.5), -0.75)
+        axes.margins(x=0.12)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0)
+        axes.set_title("Difference to the baseline, points (95 % interval)")
+        return svg(figure, name, "Difference of each planned arm to the baseline with its interval")
+
+
+def frontier(facts: Facts, name: str) -> Markup:
+    """Hit ratio against backend reads: right of the line lies what was bought with prefetches."""
+    arms = [(100 * arm.result.backend_reads / max(1, arm.result.requests), 100 * arm.result.hit_ratio, arm) for arm in facts.arms]
+    requests = max(1, facts.baseline.result.requests)
+    others = [(100 * row.backend_reads / requests, 100 * row.hit_ratio, row) for row in facts.ceilings if row.backend_reads]
+    with canvas(4.6, 3.3) as figure:
+        axes = figure.add_subplot()
+        every = [(x, y) for x, y, _ in [*arms, *others]]
+        low, high = min(y for _, y in every), max(y for _, y in every)
+        room = max(0.5, 0.12 * (high - low))
+        ends = np.array([low - room, high + room])
+        axes.plot(100 - ends, ends, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
+        for x, y, _ in others:
+            axes.plot(x, y, "D", markerfacecolor="none", markeredgecolor=INK, markersize=6)
+        places = spread([y for _, y, _ in others], (high - low + 2 * room) * 0.08)
+        for (x, _, row), place in zip(others, places, strict=True):
+            axes.annotate(row.label, (x, place), (-9, 0), textcoords="offset points", ha="right", va="center", size=9)
+        for x, y, arm in reversed(arms):
+            axes.plot(x, y, "o", color=arm_colour(arm.number), markersize=9, alpha=0.9)
+        axes.set_ylim(*ends)
+        right, left = max(x for x, _ in every), min(x for x, _ in every)
+        axes.set_xlim(left - max(1.0, 0.75 * (right - left) if others else 0), right + max(0.6, 0.1 * (right - left)))
+        axes.set_xlabel("backend reads for 100 requests")
+        axes.set_title("Hit ratio, %, against backend reads")
+        return svg(figure, name, "Hit ratio against backend reads of each arm")
+
+
+def pressure(facts: Facts, thresholds: tuple[float, float], name: str) -> Markup:
+    """Memory pressure of each arm over the log, with the thresholds of the TTL tiers."""
+    with canvas(4.6, 2.7) as figure:
+        axes = figure.add_subplot()
+        for value in thresholds:
+            axes.axhline(100 * value, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
+        for arm in reversed(facts.arms):
+            axes.plot(_middle(arm.windows), 100 * _column(arm.windows, "pressure"), color=arm_colour(arm.number))
+        axes.set_ylim(bottom=0)
+        _time_axis(axes, facts)
+        axes.set_title("Memory pressure, % of the budget")
+        return svg(figure, name, "Memory pressure of each arm over the log")
+
+
+def latency(facts: Facts, plans: Sequence[Plan], name: str) -> Markup | None:
+    """Seconds that each decision took, by window; None when there are no plans."""
+    with canvas(4.6, 2.7) as figure:
+        axes = figure.add_subplot()
+        seconds: list[float] = []
+        for arm in reversed(facts.planned):
+            mine = [plan for plan in plans if plan.arm == arm.name and plan.window is not None]
+            for good in (True, False):
+                some = [plan for plan in mine if (plan.outcome in {"planned", "noop"}) == good]
+                y = [max(plan.latency_s, 1e-4) for plan in some]
+                axes.plot([plan.window for plan in some], y, "o" if good else "x", color=arm_colour(arm.number), markersize=4)
+                seconds += y
+        if not seconds:
+            return None
+        if max(seconds) > 30 * min(seconds):
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        else:
+            axes.set_ylim(0, 1.15 * max(seconds))
+        axes.set_xlabel("window")
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.set_title("Time of a decision, s (× = no usable answer)")
+        return svg(figure, name, "Seconds that each decision took")
