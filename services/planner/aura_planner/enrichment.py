@@ -36,6 +36,7 @@ class Enrichment:
         self._neighbours = neighbours
         self._payload_bytes = payload_bytes
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
         self._said: set[str] = set()
         self.failures = 0
 
@@ -59,7 +60,9 @@ class Enrichment:
         if self._neighbours is None or not items or k <= 0:
             return {}
         try:
-            return {item: tuple(found[:k]) for item, found in self._neighbours.similar(items, k).items()}
+            with self._asking:
+                found = self._neighbours.similar(items, k)
+            return {item: tuple(near[:k]) for item, near in found.items()}
         except Exception as error:  # noqa: BLE001 - neighbours that went away only cost the expansion
             self._failed("neighbours", error)
             return {}

@@ -17,6 +17,7 @@ from aura_contract.topics import PLANNER_GROUP, Topics
 from aura_planner import logs
 from aura_planner.endpoints import Endpoints
 from aura_planner.errors import SetupError
+from aura_planner.memory import settle
 from aura_planner.metrics import Metrics
 from aura_planner.pipeline import Pipeline
 from aura_planner.reasoners import build
@@ -26,6 +27,7 @@ from aura_planner.sources import open_enrichment
 __all__ = ["main"]
 
 LEAVE_S = 1.0
+KAFKA_WAIT_S = 30.0
 
 log = logging.getLogger("aura_planner")
 
@@ -56,7 +58,7 @@ def _serve(options: argparse.Namespace, experiment: AuraExperiment, stop: thread
         arm: Pipeline(build(backend, spec, base, similar=enrichment.has_neighbours), spec, enrichment)
         for arm, backend in spec.planned_arms.items()
     }
-    ensure_topics(options.kafka, [topics.context, topics.plan])
+    ensure_topics(options.kafka, [topics.context, topics.plan], timeout=KAFKA_WAIT_S)
     publisher = Publisher(options.kafka)
     subscriber = Subscriber(options.kafka, [topics.context], group=PLANNER_GROUP)
     metrics = Metrics()
@@ -65,6 +67,7 @@ def _serve(options: argparse.Namespace, experiment: AuraExperiment, stop: thread
     log.info("planning", extra={"run": options.run, "address": endpoints.address})
     for arm, pipeline in pipelines.items():
         log.info("arm", extra={"run": options.run, "arm": arm, "planner": pipeline.reasoner.name})
+    settle()
     try:
         service.run(stop)
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 from aura_contract.context import Candidate, Caps, ContextSnapshot
 from aura_contract.payload import key_of
 
-from aura_planner.candidates import falling, rising, shortlist
+from aura_planner.candidates import falling, present, rising, shortlist
 from aura_planner.decision import Expand
 from aura_planner.untrusted import plain, quoted
 
@@ -21,7 +21,7 @@ MAX_PROMPT_CHARS = 5_800
 
 EXPANSIONS: dict[Expand, str] = {"covisit": "those seen in the same sessions", "similar": "those alike in words"}
 FANOUT = 2
-LOAD, DROP, SEEDS, DROPS, CATEGORIES, PER_LIST = 10, 4, 5, 3, 5, 2
+LOAD, DROP, SEEDS, DROPS, CATEGORIES, PER_LIST = 8, 4, 5, 3, 5, 2
 TOP_ITEMS, RISING, SESSIONS, SESSION_EVENTS, MAX_KEY = 12, 10, 3, 6, 60
 
 
@@ -81,7 +81,7 @@ def keys_prompt(context: ContextSnapshot) -> KeysPrompt:
     system = _keys_prefix(context.caps)
     work = context.workload
     candidates = {c.item: c for c in work.candidates}
-    resident = {c.item for c in work.candidates if c.id in set(context.cache.resident)}
+    resident = {c.item for c in present(context)}
     items: dict[str, str] = {}
     lines = [f"Aura cache pressure: {context.cache.pressure:.0%}", *_statistics(context)[:2]]
     lines += ["top categories (requests change):"] if work.top_categories else []
@@ -162,7 +162,7 @@ def _options(name: str, options: list[Candidate], first: int) -> list[str]:
     if not options:
         return []
     rows = [
-        f"{n} {quoted(c.title or c.item, 32)} {quoted(c.category, 16)} {c.count} {c.trend:+d}"
+        f"{n} {quoted(c.title or c.item, 28)} {quoted(c.category, 14)} {c.count} {c.trend:+d}"
         + (f" cart {c.intent}" if c.intent else "")
         for n, c in enumerate(options, first)
     ]

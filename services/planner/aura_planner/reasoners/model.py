@@ -14,7 +14,7 @@ from aura_planner.reasoners.http import ModelTimeout, ModelUnreachable
 
 __all__ = ["ChatServer", "ModelReasoner", "Reply"]
 
-LEVERS_TOKENS = 120
+LEVERS_TOKENS = 60
 ACTION_TOKENS, MAX_KEYS_TOKENS = 25, 700
 
 
