@@ -1,8 +1,10 @@
 """The one error of this package, and how errors of the layers below become its sentence."""
 
 import asyncio
+import os
 import re
 import sys
+from http import HTTPStatus
 from urllib.parse import urlsplit, urlunsplit
 
 __all__ = ["DataError", "explain", "redact"]
@@ -43,14 +45,21 @@ def _http(error: Exception) -> str:
     if aiohttp is None:
         return ""
     if isinstance(error, aiohttp.ClientResponseError):
-        return f"the server answered {error.status} {error.message}; check the url and who may read it"
+        advice = "check the url" if error.status == HTTPStatus.NOT_FOUND else "check the url and who may read it"
+        return f"the server answered {error.status} {_phrase(error.status)}; {advice}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot be reached ({(error.strerror or str(error)).lower()}); check host and port"
+        known = error.errno is not None and error.errno > 0
+        reason = os.strerror(error.errno) if known else (error.strerror or "no answer")
+        return f"cannot be reached ({reason.lower()}); check host and port"
     if isinstance(error, aiohttp.ClientError):
         return "the transfer broke off; try again or download the file first"
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         return "the server does not answer in time; try again or download the file first"
     return ""
+
+
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in list(HTTPStatus) else "an unknown status"
 
 
 def _content(error: Exception, fmt: str) -> str:

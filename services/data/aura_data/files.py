@@ -109,6 +109,9 @@ def _refuse(path: Path) -> None:
 
 def _absent(error: Exception, name: str, local: bool) -> DataError:
     if isinstance(error, FileNotFoundError) and not local:
+        # fsspec says "not found" to whatever goes wrong; the cause knows better.
+        if isinstance(error.__cause__, Exception) and not isinstance(error.__cause__, FileNotFoundError):
+            return explain(error.__cause__, name)
         return DataError(f"{name}: the server answered 404 Not Found; check the url")
     return explain(error, name)
 

@@ -187,6 +187,8 @@ def _check_columns(description: str, there: Sequence[str], columns: Mapping[str,
         if name not in there:
             near = difflib.get_close_matches(name, there, 1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
+            if not near and role not in required:
+                hint = f"; name one of them or write {role}: null"
             listed = ", ".join(f"'{column}'" for column in list(there)[:30])
             raise DataError(f"{description}: has no column '{name}' ({role}); its columns are {listed}{hint}")
         if list(there).count(name) > 1:

@@ -75,7 +75,7 @@ def catalog_batches(spec: CatalogSpec, base: Path, *, embedding: bool = False) -
 
 def clean_text(text: str) -> str:
     """`text` without control characters, which become spaces, and at most 300 characters long."""
-    return _UNWANTED_PYTHON.sub(" ", text).strip()[:TEXT_LENGTH]
+    return _UNWANTED_PYTHON.sub(" ", text).strip(" ")[:TEXT_LENGTH]
 
 
 def _cleaned(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -161,4 +161,6 @@ def _own_vectors(batch: pa.RecordBatch, dimension: int | None) -> tuple[NDArray[
 def _texts(batch: pa.RecordBatch) -> list[str]:
     roles = [role for role in ("title", "category", "brand") if role in batch.schema.names]
     columns = [batch.column(role).fill_null("").to_pylist() for role in roles]
-    return [" ".join(parts).lower() for parts in zip(*columns, strict=True)] if columns else [""] * batch.num_rows
+    if not columns:
+        return [""] * batch.num_rows
+    return [" ".join(filter(None, parts)).lower() for parts in zip(*columns, strict=True)]

@@ -53,6 +53,7 @@ class Connection:
             with self.explained(), _quiet("pymilvus"):
                 return MilvusClient(uri, timeout=CONNECT_SECONDS)
         with self._lock:
+            logging.getLogger("grpc._server").addFilter(_known_gap)
             try:
                 Path(uri).parent.mkdir(parents=True, exist_ok=True)
                 with _quiet("milvus_lite", "pymilvus"):
@@ -106,6 +107,11 @@ class Connection:
                 if self._open[self._embedded] <= 0:
                     # Closing the client leaves its server and the lock on the folder behind.
                     importlib.import_module("milvus_lite").server_manager_instance.release_server(self._embedded)
+
+
+def _known_gap(record: logging.LogRecord) -> bool:
+    """Whether to log: not the trace of a call that pymilvus tries and Milvus Lite lacks, since pymilvus goes on without it."""
+    return not (record.exc_info and record.exc_info[0] is NotImplementedError)
 
 
 @contextmanager

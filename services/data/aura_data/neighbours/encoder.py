@@ -18,6 +18,7 @@ DIMENSION = 128
 """Leading dimensions that are used: the weights are trained so that fewer of them are still a good embedding."""
 
 _STORED_DIMENSION = 256
+CHUNK = 1024
 
 
 class TextEncoder:
@@ -32,14 +33,24 @@ class TextEncoder:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of unit length, shape (len(texts), 128); zeros for a text without a token."""
-        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        counts = np.array([len(encoding.ids) for encoding in encodings], np.int64)
-        vectors = np.zeros((len(texts), self._weights.shape[1]), np.float32)
-        if not counts.sum():
-            return vectors
-        tokens = np.concatenate([np.array(encoding.ids, np.int64) for encoding in encodings])
-        starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
+        # Many products differ only in their ids.
+        codes: dict[str, int] = {}
+        rows = np.array([codes.setdefault(text, len(codes)) for text in texts], np.int64)
+        distinct = list(codes)
+        blocks = [self._encode(distinct[start : start + CHUNK]) for start in range(0, len(distinct), CHUNK)]
+        vectors = np.concatenate(blocks) if blocks else np.zeros((0, DIMENSION), np.float32)
+        return vectors[rows]
+
+    def _encode(self, texts: list[str]) -> NDArray[np.float32]:
+        encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        ids = [encoding.ids for encoding in encodings]
+        counts = np.array([len(tokens) for tokens in ids], np.int64)
+        vectors = np.zeros((len(texts), DIMENSION), np.float32)
         some = counts > 0
+        if not some.any():
+            return vectors
+        tokens = np.concatenate([np.array(part, np.int64) for part in ids])
+        starts = np.concatenate(([0], np.cumsum(counts)[:-1]))
         vectors[some] = np.add.reduceat(self._weights[tokens], starts[some], axis=0)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         np.divide(vectors, lengths, out=vectors, where=lengths > 0)
