@@ -35,19 +35,22 @@ def write_report(folder: Path) -> Path:
 
 
 def sentence(verdict: Verdict) -> str:
-    """The answer in one sentence: name, difference with its interval, reason."""
-    low, high = verdict.interval
-    return f"{verdict.verdict}: {verdict.delta_points:+.2f} points ({low:+.2f} to {high:+.2f}) of hit ratio; {verdict.reason}"
+    """The answer with its reason."""
+    return f"{verdict.verdict}: {verdict.reason}"
 
 
 def show_outcome(console: Console, verdict: Verdict, report: Path) -> None:
-    """Print verdict, arms and the report's place."""
+    """Print verdict, arms, windows that ran unplanned, and the report's place."""
+    skipped = f", {verdict.bad_rows:,} bad rows skipped" if verdict.bad_rows else ""
     console.print()
     console.print(sentence(verdict), style="bold", highlight=False, soft_wrap=True, markup=False)
     console.print()
     console.print(_arms(verdict))
+    for name, arm in verdict.arms.items():
+        if arm.plans.unplanned:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in arm.plans.unplanned.items())
+            console.print(f"{name}: windows without a plan: {reasons}", highlight=False, soft_wrap=True, markup=False)
     console.print()
-    skipped = f", {verdict.bad_rows:,} bad rows skipped" if verdict.bad_rows else ""
     console.print(
         f"{verdict.events:,} events in {verdict.wall_seconds:.1f} s ({verdict.events_per_second:,.0f}/s), "
         f"{verdict.windows} windows, {verdict.warmup_windows} of them warm-up{skipped}",
@@ -59,19 +62,13 @@ def show_outcome(console: Console, verdict: Verdict, report: Path) -> None:
 
 def _arms(verdict: Verdict) -> Table:
     table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
-    table.add_column("arm")
-    table.add_column("planner")
-    for name in ("hit ratio", "backend reads", "prefetches", "plans applied", "refused", "unplanned"):
-        table.add_column(name, justify="right")
+    table.add_column("arm", no_wrap=True)
+    table.add_column("planner", no_wrap=True)
+    for name in ("hit ratio", "backend reads", "prefetches", "plans applied"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name, arm in verdict.arms.items():
-        plans = arm.plans
-        counts = [f"{plans.applied} of {plans.decided}", str(plans.refused), str(sum(plans.unplanned.values()))]
-        table.add_row(
-            name,
-            arm.planner or "none",
-            f"{arm.hit_ratio:.4f}",
-            f"{arm.backend_reads:,}",
-            f"{arm.prefetches:,}",
-            *(counts if arm.planner else ["", "", ""]),
-        )
+        refused = f", {arm.plans.refused} refused" if arm.plans.refused else ""
+        applied = f"{arm.plans.applied} of {arm.plans.decided}{refused}" if arm.planner else ""
+        row = [f"{arm.hit_ratio:.4f}", f"{arm.backend_reads:,}", f"{arm.prefetches:,}", applied]
+        table.add_row(name, arm.planner or "none", *row)
     return table
