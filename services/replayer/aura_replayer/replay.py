@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from aura_contract.context import CacheView, LastPlan
 from aura_contract.experiment import ExperimentSpec
-from aura_contract.plan import Plan
+from aura_contract.plan import Plan, Policy
 from aura_contract.receipt import Receipt
 from aura_contract.results import WindowRecord
 from numpy.typing import NDArray
@@ -39,7 +40,12 @@ class Requests:
     first: int
     codes: NDArray[np.int32]
     clock: NDArray[np.int64]
-    frequency: NDArray[np.float32]
+    aggregator: ContextAggregator
+
+    @cached_property
+    def frequency(self) -> NDArray[np.float32]:
+        """Decayed requests of the same item before each request, shape (n,); valid until the window is observed."""
+        return self.aggregator.frequency(self.codes)
 
 
 class Replay:
@@ -77,7 +83,7 @@ class Replay:
         for window, block in enumerate(self._log.windows(self._spec.trigger.every_events)):
             positions = np.flatnonzero(block.requests)
             codes = block.items[positions]
-            requests = Requests(window, first_request, codes, block.clock[positions], self._aggregator.frequency(codes))
+            requests = Requests(window, first_request, codes, block.clock[positions], self._aggregator)
             self._window(requests)
             if self._stop():
                 break
@@ -123,6 +129,9 @@ class Replay:
                 self._levers(lane, requests)
 
     def _levers(self, lane: Lane, requests: Requests) -> None:
+        if lane.policy == Policy():
+            lane.meta = b""
+            return
         categories = self._items.categories[requests.codes]
         names = self._items.category_names
         lane.meta = encode_levers(lane.policy, requests.frequency, categories, names, self._sizing.capacity_items)
@@ -172,7 +181,7 @@ class Replay:
         if all(lane.done >= requests_so_far for lane in self._lanes):
             return
         snapshot = self._builder.build(end_clock)
-        self._writer.start(snapshot)
+        self._writer.start(snapshot.workload)
         valid = PLAN_VALID_WINDOWS * max(1, end_clock - int(block.clock[0]))
         for arm in self._desk.arms:
             lane = self._by_name[arm]

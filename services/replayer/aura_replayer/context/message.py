@@ -7,8 +7,6 @@ from aura_contract.base import CONTRACT_VERSION
 from aura_contract.context import CacheView, Caps, context_id
 from aura_contract.experiment import ExecutorSpec
 
-from aura_replayer.context.snapshot import WorkloadSnapshot
-
 __all__ = ["ContextWriter"]
 
 
@@ -21,9 +19,9 @@ class ContextWriter:
         self._workload = ""
         self._identity = ""
 
-    def start(self, snapshot: WorkloadSnapshot) -> None:
-        """Take up a window."""
-        self._workload = snapshot.view.model_dump_json()
+    def start(self, workload: str) -> None:
+        """Take up a window; `workload` is a WorkloadView as JSON."""
+        self._workload = workload
         self._identity = context_id(self._workload)
 
     def message(self, arm: str, window: int, expires_at: int, cache: CacheView) -> bytes:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from aura_contract.context import Candidate, CategoryStat, ItemStat, SampleSession, WorkloadView
 from numpy.typing import NDArray
+from pydantic_core import to_json
 
 from aura_replayer.context.aggregator import ContextAggregator
 from aura_replayer.source.events import EventLog
@@ -25,9 +26,9 @@ TITLE_CHARS = 80
 
 @dataclass(frozen=True)
 class WorkloadSnapshot:
-    """The log's side of a context, with the item codes of its candidates in the order of their ids."""
+    """The log's side of a context (a `WorkloadView`) as JSON, with the item codes of its candidates in the order of their ids."""
 
-    view: WorkloadView
+    workload: str
     candidates: NDArray[np.int64]
 
 
@@ -46,21 +47,23 @@ class WorkloadBuilder:
         block = seen.window
         intents = self._intents()
         codes = self._candidates(intents)
-        view = WorkloadView.model_construct(
-            first_event=block.first_row,
-            last_event=block.first_row + len(block) - 1,
-            start_v=int(block.clock[0]),
-            end_v=end_clock,
-            events=len(block),
-            requests=int(seen.counts.sum()),
-            distinct_items=len(seen.items),
-            new_items=seen.new_items,
-            top_items=self._top_items(),
-            top_categories=self._top_categories(),
-            candidates=self._describe(codes, intents),
-            sessions=self._sessions(),
-        )
-        return WorkloadSnapshot(view, codes)
+        names = self._items.category_names
+        # Plain dictionaries: building five hundred validated models a window would cost more than the window's replay.
+        view = {
+            "first_event": block.first_row,
+            "last_event": block.first_row + len(block) - 1,
+            "start_v": int(block.clock[0]),
+            "end_v": end_clock,
+            "events": len(block),
+            "requests": int(seen.counts.sum()),
+            "distinct_items": len(seen.items),
+            "new_items": seen.new_items,
+            "top_items": self._top_items(names),
+            "top_categories": self._top_categories(names),
+            "candidates": self._describe(codes, intents, names),
+            "sessions": self._sessions(),
+        }
+        return WorkloadSnapshot(to_json(view).decode(), codes)
 
     def _intents(self) -> dict[int, int]:
         block = self._aggregator.window
@@ -76,7 +79,7 @@ class WorkloadBuilder:
         _, first = np.unique(chosen, return_index=True)
         return np.asarray(chosen[np.sort(first)].astype(np.int64))
 
-    def _describe(self, codes: NDArray[np.int64], intents: dict[int, int]) -> tuple[Candidate, ...]:
+    def _describe(self, codes: NDArray[np.int64], intents: dict[int, int], categories: Sequence[str]) -> list[dict[str, Any]]:
         seen = self._aggregator
         place = np.searchsorted(seen.items, codes) if len(seen.items) else np.zeros(len(codes), np.int64)
         place = np.minimum(place, max(0, len(seen.items) - 1))
@@ -84,74 +87,67 @@ class WorkloadBuilder:
         counts = np.where(here, seen.counts[place], 0) if len(seen.items) else np.zeros(len(codes), np.int64)
         trend = counts - seen.count_before(codes)
         weight = np.round(seen.weight(codes), 3)
-        names, titles, categories, labels = (
-            self._items.names,
-            self._items.titles,
-            self._items.category_names,
-            self._items.categories,
-        )
+        names, titles = self._items.names, self._items.titles
         columns = zip(
             codes.tolist(),
             counts.tolist(),
             trend.tolist(),
             weight.tolist(),
             seen.last_seen(codes).tolist(),
-            labels[codes].tolist(),
+            self._items.categories[codes].tolist(),
             strict=True,
         )
-        return tuple(
-            Candidate.model_construct(
-                id=number,
-                item=names[code],
-                count=count,
-                trend=change,
-                frequency=heavy,
-                last_seen=ago,
-                intent=intents.get(code, 0),
-                title=titles[code][:TITLE_CHARS],
-                category=categories[label],
-                neighbours=(),
-            )
+        return [
+            {
+                "id": number,
+                "item": names[code],
+                "count": count,
+                "trend": change,
+                "frequency": heavy,
+                "last_seen": ago,
+                "intent": intents.get(code, 0),
+                "title": titles[code][:TITLE_CHARS],
+                "category": categories[label],
+                "neighbours": (),
+            }
             for number, (code, count, change, heavy, ago, label) in enumerate(columns)
-        )
+        ]
 
-    def _top_items(self) -> tuple[ItemStat, ...]:
+    def _top_items(self, categories: Sequence[str]) -> list[dict[str, Any]]:
         seen, items = self._aggregator, self._items
         top = np.lexsort((seen.items, -seen.counts))[:TOP_ITEMS]
-        return tuple(
-            ItemStat.model_construct(
-                item=items.names[code],
-                count=int(count),
-                trend=int(change),
-                title=items.titles[code][:TITLE_CHARS],
-                category=items.category_names[items.categories[code]],
-                brand=items.brands[code],
-            )
-            for code, count, change in zip(seen.items[top].tolist(), seen.counts[top], seen.trend[top], strict=True)
-        )
+        columns = zip(seen.items[top].tolist(), seen.counts[top].tolist(), seen.trend[top].tolist(), strict=True)
+        return [
+            {
+                "item": items.names[code],
+                "count": count,
+                "trend": change,
+                "title": items.titles[code][:TITLE_CHARS],
+                "category": categories[items.categories[code]],
+                "brand": items.brands[code],
+            }
+            for code, count, change in columns
+        ]
 
-    def _top_categories(self) -> tuple[CategoryStat, ...]:
+    def _top_categories(self, names: Sequence[str]) -> list[dict[str, Any]]:
         seen = self._aggregator
-        totals = np.bincount(self._items.categories[seen.items], weights=seen.counts).astype(np.int64)
-        names = self._items.category_names
+        totals = np.bincount(self._items.categories[seen.items], weights=seen.counts, minlength=1).astype(np.int64)
         before = self._category_before
         self._category_before = {code: int(totals[code]) for code in np.flatnonzero(totals).tolist()}
-        totals[:1] = 0
+        totals[0] = 0
         top = [code for code in np.argsort(-totals, kind="stable")[:TOP_CATEGORIES].tolist() if totals[code]]
-        return tuple(
-            CategoryStat.model_construct(
-                category=names[code][:TITLE_CHARS], count=int(totals[code]), trend=int(totals[code]) - before.get(code, 0)
-            )
+        return [
+            {"category": names[code][:TITLE_CHARS], "count": int(totals[code]), "trend": int(totals[code]) - before.get(code, 0)}
             for code in top
-        )
+        ]
 
-    def _sessions(self) -> tuple[SampleSession, ...]:
+    def _sessions(self) -> list[dict[str, Any]]:
         block, names, actions = self._aggregator.window, self._items.names, self._log.action_names
-        return tuple(
-            SampleSession.model_construct(events=_events(block.actions[rows], block.items[rows], actions, names))
+        return [
+            {"events": _events(block.actions[rows], block.items[rows], actions, names)}
             for rows in self._aggregator.sample_sessions(SESSIONS)
-        )
+        ]
 
 
-def _events(codes: NDArray[np.int16], items: NDArray[np.int32], actions: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f"{actions[action]}:{names[item]}" for action, item in zip(codes.tolist(), items.tolist(), strict=True))
+def _events(codes: NDArray[np.int16], items: NDArray[np.int32], actions: Sequence[str], names: Sequence[str]) -> list[str]:
+    return [f"{actions[action]}:{names[item]}" for action, item in zip(codes.tolist(), items.tolist(), strict=True)]

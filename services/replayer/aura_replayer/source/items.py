@@ -54,11 +54,13 @@ class ItemTable:
         """Codes of a column of item ids, shape (len(column),); new ids are added with their catalogue metadata."""
         encoded = column.dictionary_encode()
         values: list[str] = encoded.dictionary.to_pylist()
-        new = [value for value in values if value not in self._codes]
-        for start in range(0, len(new), LOOKUP_CHUNK):
-            self._add(new[start : start + LOOKUP_CHUNK])
-        lookup = np.fromiter((self._codes[value] for value in values), np.int32, len(values))
-        return np.asarray(lookup[encoded.indices.to_numpy(zero_copy_only=False)])
+        codes = list(map(self._codes.get, values))
+        if None in codes:
+            new = [value for value, code in zip(values, codes, strict=True) if code is None]
+            for start in range(0, len(new), LOOKUP_CHUNK):
+                self._add(new[start : start + LOOKUP_CHUNK])
+            codes = list(map(self._codes.get, values))
+        return np.asarray(np.array(codes, np.int32)[encoded.indices.to_numpy(zero_copy_only=False)])
 
     def _add(self, ids: Sequence[str]) -> None:
         known = self._catalog.lookup(ids)

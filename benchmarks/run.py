@@ -1,0 +1,32 @@
+"""Runs the benchmarks and writes results.json: `python benchmarks/run.py [NAME…]`, all without a name."""
+
+import argparse
+from collections.abc import Callable
+
+from replay import replay_benchmarks
+from results import RESULTS, Result, merge
+
+SUITES: dict[str, Callable[[], list[Result]]] = {"replay": replay_benchmarks}
+
+
+def main() -> None:
+    """Run the named suites, print a line a result, and write them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("suites", nargs="*", metavar="NAME", help=f"of: {', '.join(SUITES)}")
+    names = parser.parse_args().suites or list(SUITES)
+    unknown = [name for name in names if name not in SUITES]
+    if unknown:
+        parser.error(f"no suite {unknown[0]}; there are {', '.join(SUITES)}")
+    for name in names:
+        results = SUITES[name]()
+        merge(results)
+        for result in results:
+            met = "met" if result.met else "MISSED"
+            print(
+                f"{result.name}: {result.value:,g} {result.unit}, {result.ratio:.2f} of {result.limit:,g} ({result.goal}: {met})"
+            )
+    print(f"written to {RESULTS}")
+
+
+if __name__ == "__main__":
+    main()
