@@ -35,8 +35,8 @@ class Enrichment:
         self._catalogue = catalogue
         self._neighbours = neighbours
         self._payload_bytes = payload_bytes
-        self._lock = threading.Lock()
-        self._asking = threading.Lock()
+        # Every arm has a thread, and the sources keep caches that are not made for that.
+        self._lock, self._looking, self._asking = threading.Lock(), threading.Lock(), threading.Lock()
         self._said: set[str] = set()
         self.failures = 0
 
@@ -50,7 +50,8 @@ class Enrichment:
         rows: Mapping[str, Item] = {}
         if self._catalogue is not None and items:
             try:
-                rows = self._catalogue.lookup(items)
+                with self._looking:
+                    rows = self._catalogue.lookup(items)
             except Exception as error:  # noqa: BLE001 - a catalogue that went away only costs words
                 self._failed("catalogue", error)
         return {item: payload_of(rows[item]) if item in rows else plain_payload(item, self._payload_bytes) for item in items}

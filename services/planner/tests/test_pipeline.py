@@ -157,7 +157,10 @@ PLANS = st.builds(
     evict=st.lists(st.text(max_size=8) | st.sampled_from(["item:1", "item:2", "user:1"]), max_size=8).map(tuple),
     prefetch=st.lists(
         st.builds(
-            Prefetch, k=st.text(max_size=8) | st.sampled_from(["item:1", "item:3", "item:"]), v=st.text(), ttl=st.integers()
+            Prefetch,
+            k=st.text(max_size=8) | st.sampled_from(["item:1", "item:3", "item:"]),
+            v=st.text(),
+            ttl=st.integers(-(2**63), 2**63 - 1),
         ),
         max_size=8,
     ).map(tuple),

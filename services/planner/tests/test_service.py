@@ -140,12 +140,14 @@ def test_sigterm_in_the_middle_of_a_model_call(
 
 
 def test_windows_that_ended_in_the_queue_are_not_asked_for(
-    wire: Wire, planner_process: Start, make_context: MakeContext, fake_server: Any
+    wire: Wire, planner_process: Start, make_context: MakeContext, fake_server: Any, wait_for: Callable[..., Any]
 ) -> None:
     fake_server.steps = ["hang", (200, {"message": {"content": "no"}, "done": True})]
     block = {"backend": "ollama", "model": "tiny", "endpoint": fake_server.url, "timeoutSeconds": 3}
     planner = planner_process(block, prefix=wire.prefix)
-    for window in range(4):
+    wire.send(make_context(window=0))
+    wait_for(lambda: fake_server.seen, 20, "the model was not asked")
+    for window in range(1, 4):
         wire.send(make_context(window=window))
     plans = [plan for _, plan in wire.plans(4, 40)]
     assert [plan.window for plan in plans] == [0, 1, 2, 3]
