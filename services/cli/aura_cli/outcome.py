@@ -47,8 +47,8 @@ def show_outcome(console: Console, verdict: Verdict, report: Path) -> None:
     console.print()
     console.print(_arms(verdict))
     for name, arm in verdict.arms.items():
-        if arm.plans.unplanned:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in arm.plans.unplanned.items())
+        reasons = ", ".join(f"{count} {reason}" for reason, count in arm.plans.unplanned.items() if count)
+        if reasons:
             console.print(f"{name}: windows without a plan: {reasons}", highlight=False, soft_wrap=True, markup=False)
     console.print()
     console.print(
