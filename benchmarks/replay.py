@@ -117,7 +117,7 @@ class RawClient:
         lane = Lane(arm, 0, arm.begin("one", empty, sizing.budget))
         log = EventLog(experiment.spec.workload, Path(), self.items, "fail")
         writer = ContextWriter("bench", "one", experiment.spec.executor)
-        replay = Replay(experiment.spec, [lane], desk, log, self.items, sizing, writer, lambda *_: None, lambda: False)
+        replay = Replay(experiment.spec, [lane], desk, log, self.items, ROWS, sizing, writer, lambda *_: None, lambda: False)
         started = time.perf_counter()
         rows = replay.run()
         seconds = time.perf_counter() - started

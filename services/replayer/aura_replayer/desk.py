@@ -113,7 +113,8 @@ class PlanDesk:
         while time.monotonic() < deadline and any(self._answers(arm) < count for arm, count in asked.items()):
             self.poll(0.05)
         for state in self.arms.values():
-            state.unplanned["late"] += len(state.waiting)
+            if state.waiting:
+                state.unplanned["late"] += len(state.waiting)
 
     def _answers(self, arm: str) -> int:
         return len(self.arms[arm].seen)

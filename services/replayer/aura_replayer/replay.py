@@ -49,7 +49,10 @@ class Requests:
 
 
 class Replay:
-    """Drives one run; `finish_window` is called with each window's records before any plan for it is asked."""
+    """Drives one run over a log of `rows` rows.
+
+    `finish_window` is called with each window's records before any plan for it is asked.
+    """
 
     def __init__(
         self,
@@ -58,13 +61,15 @@ class Replay:
         desk: PlanDesk,
         log: EventLog,
         items: ItemTable,
+        rows: int,
         sizing: Sizing,
         writer: ContextWriter,
         finish_window: Callable[[list[WindowRecord], int], None],
         stop: Callable[[], bool],
     ) -> None:
         self._spec, self._lanes, self._desk, self._log, self._items = spec, lanes, desk, log, items
-        self._sizing, self._writer, self._finish_window, self._stop = sizing, writer, finish_window, stop
+        self._rows, self._sizing, self._writer = rows, sizing, writer
+        self._finish_window, self._stop = finish_window, stop
         self._aggregator = ContextAggregator(sizing.capacity_items)
         self._builder = WorkloadBuilder(self._aggregator, items, log)
         self._clock = EventClock(spec.workload.clock)
@@ -178,7 +183,8 @@ class Replay:
             return
         records = [lane.record(window, block, end_clock) for lane in self._lanes if lane.recorded < window]
         self._finish_window(records, block.first_row + len(block))
-        if all(lane.done >= requests_so_far for lane in self._lanes):
+        at_the_end = block.first_row + len(block) >= self._rows
+        if at_the_end or all(lane.done >= requests_so_far for lane in self._lanes):
             return
         snapshot = self._builder.build(end_clock)
         self._writer.start(snapshot.workload)

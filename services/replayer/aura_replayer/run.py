@@ -100,7 +100,7 @@ class Run:
             self._rows = rows
             self._show("replaying", summary.rows, desk)
 
-        replay = Replay(spec, self._lanes, desk, log, items, sizing, writer, finish, self._stop)
+        replay = Replay(spec, self._lanes, desk, log, items, summary.rows, sizing, writer, finish, self._stop)
         rows = replay.run()
         seconds = time.monotonic() - self._started
         window_log.close()
