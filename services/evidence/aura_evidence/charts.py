@@ -16,8 +16,11 @@ from aura_evidence.verdict import MARGIN_POINTS
 
 __all__ = ["curves", "frontier", "gains", "latency", "pressure", "totals"]
 
-POINTS_DRAWN = 60
+SMOOTHED = 60
 """Longer series are drawn as a moving mean over this part of them, the windows themselves faintly behind."""
+
+MOST_POINTS = 300
+"""Longer series are drawn as means of neighbours, at most so many: more cannot be seen, and would only weigh."""
 
 Series = NDArray[np.float64]
 
@@ -29,9 +32,21 @@ def _events(value: float, _position: int = 0) -> str:
     return f"{value:.0f}"
 
 
+def _thinned(x: Series, y: Series, weights: Series) -> tuple[Series, Series, Series]:
+    """Means of neighbours, so that at most MOST_POINTS are left; `y` is weighted."""
+    size = -(-len(x) // MOST_POINTS)
+    if size < 2:
+        return x, y, weights
+    starts = np.arange(0, len(x), size)
+    weights = np.maximum(weights, 1e-9)
+    total = np.add.reduceat(weights, starts)
+    counts = np.diff(np.append(starts, len(x)))
+    return np.add.reduceat(x, starts) / counts, np.add.reduceat(y * weights, starts) / total, total
+
+
 def _smooth(values: Series, weights: Series) -> Series:
     """Weighted moving mean over a sixtieth of the series, shape as `values`."""
-    span = len(values) // POINTS_DRAWN
+    span = len(values) // SMOOTHED
     if span < 2:
         return values
     ones = np.ones(span)
@@ -40,13 +55,13 @@ def _smooth(values: Series, weights: Series) -> Series:
     return np.asarray(mean)
 
 
-def _line(axes: Any, x: Series, y: Series, weights: Series, number: int, **style: Any) -> None:
+def _line(axes: Any, x: Series, y: Series, weights: Series, number: int) -> None:
+    x, y, weights = _thinned(x, y, weights)
     colour = arm_colour(number)
     smooth = _smooth(y, weights)
     if smooth is not y:
         axes.plot(x, y, color=colour, linewidth=0.7, alpha=0.22)
-    marker = "o" if len(x) == 1 else None
-    axes.plot(x, smooth, color=colour, marker=marker, **style)
+    axes.plot(x, smooth, color=colour, marker="o" if len(x) == 1 else None)
 
 
 def _middle(windows: Sequence[WindowRecord]) -> Series:
@@ -128,8 +143,10 @@ def _plan_marks(axes: Any, facts: Facts) -> None:
     axes.set_ylim(low - step * (len(planned) + 0.4), high)
     for row, arm in enumerate(planned):
         x = _middle([record for record in arm.windows if record.plan_id])
+        x = x[:: -(-len(x) // MOST_POINTS)]
         foot = np.full(len(x), low - step * (row + 0.7))
-        axes.plot(x, foot, linestyle="none", marker="|", markersize=7, markeredgewidth=1.1, color=arm_colour(arm.number))
+        width = 1.1 if len(x) <= 80 else 0.5
+        axes.plot(x, foot, linestyle="none", marker="|", markersize=7, markeredgewidth=width, color=arm_colour(arm.number))
 
 
 def totals(facts: Facts, name: str) -> Markup:
@@ -208,7 +225,8 @@ def pressure(facts: Facts, thresholds: tuple[float, float], name: str) -> Markup
         for value in thresholds:
             axes.axhline(100 * value, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
         for arm in reversed(facts.arms):
-            axes.plot(_middle(arm.windows), 100 * _column(arm.windows, "pressure"), color=arm_colour(arm.number))
+            x, y, _ = _thinned(_middle(arm.windows), 100 * _column(arm.windows, "pressure"), np.ones(len(arm.windows)))
+            axes.plot(x, y, color=arm_colour(arm.number), marker="o" if len(x) == 1 else None)
         axes.set_ylim(bottom=0)
         _time_axis(axes, facts)
         axes.set_title("Memory pressure, % of the budget")
@@ -224,6 +242,7 @@ def latency(facts: Facts, plans: Sequence[Plan], name: str) -> Markup | None:
             mine = [plan for plan in plans if plan.arm == arm.name and plan.window is not None]
             for good in (True, False):
                 some = [plan for plan in mine if (plan.outcome in {"planned", "noop"}) == good]
+                some = some[:: -(-len(some) // MOST_POINTS) or 1]
                 y = [max(plan.latency_s, 1e-4) for plan in some]
                 axes.plot([plan.window for plan in some], y, "o" if good else "x", color=arm_colour(arm.number), markersize=4)
                 seconds += y
@@ -231,6 +250,7 @@ def latency(facts: Facts, plans: Sequence[Plan], name: str) -> Markup | None:
             return None
         if max(seconds) > 30 * min(seconds):
             axes.set_yscale("log")
+            axes.minorticks_off()
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         else:
             axes.set_ylim(0, 1.15 * max(seconds))

@@ -107,10 +107,10 @@ def make_verdict(
 def _warmup_note(warm: Warmup, capacity_items: int) -> str:
     if warm.filled:
         return ""
-    return (
-        f" The baseline had not filled its {capacity_items:,} items twice within half of the log, so only the first "
-        f"{warm.windows} window{_plural(warm.windows)} count as warm-up."
+    left_out = (
+        f"only the first {warm.windows} window{_plural(warm.windows)} count as warm-up" if warm.windows else "none is left out"
     )
+    return f" The baseline had not filled its {capacity_items:,} items twice within half of the log, so {left_out}."
 
 
 def _arm_result(records: list[WindowRecord], plans: PlanCounts | None, planner: str | None) -> ArmResult:

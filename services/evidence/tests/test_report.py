@@ -13,7 +13,7 @@ from aura_evidence.folder import read_folder
 from aura_evidence.report import ReportError, write_report
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import write_sample
+from sample_folder import write_sample
 
 HOSTILE = "<script>alert(1)</script>\"'--><img src=x onerror=alert(2)>$x^2$ \N{RIGHT-TO-LEFT OVERRIDE}&lt;"
 VOID = {"meta", "br", "img", "link", "hr"}

@@ -6,6 +6,7 @@ from aura_simulator.lru import lru
 from aura_simulator.policies import POLICIES, hit_ratio, simulate
 from aura_simulator.priority import TtlTiers, decayed_frequency, frequency_bonus, priority, ttl
 from aura_simulator.s3fifo import s3fifo
+from aura_simulator.sampled import sampled_priority
 
 __all__ = [
     "POLICIES",
@@ -19,6 +20,7 @@ __all__ = [
     "lru",
     "priority",
     "s3fifo",
+    "sampled_priority",
     "simulate",
     "ttl",
 ]

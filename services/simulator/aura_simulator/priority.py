@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aura_simulator.trace import Codes, Hits, check, items_of, previous_uses
 
-__all__ = ["TtlTiers", "decayed_frequency", "frequency_bonus", "priority", "ttl"]
+__all__ = ["TtlTiers", "decayed_frequency", "frequency_bonus", "levels", "priority", "ttl"]
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,22 @@ def frequency_bonus(frequency: NDArray[np.floating[Any]], weight: float, capacit
     return np.floor(weight * capacity * np.log2(1.0 + np.asarray(frequency, np.float64))).astype(np.int64)
 
 
-def _keys(bonus: NDArray[np.integer[Any]] | None, size: int) -> list[int]:
-    """Priorities that differ: t + bonus first and t second, so that the touch can be read back as key modulo size."""
+def levels(bonus: NDArray[np.integer[Any]] | None, size: int) -> NDArray[np.int64]:
+    """Priority of each request, t + bonus; shape (size,), raises ValueError."""
     t = np.arange(size, dtype=np.int64)
     if bonus is None:
-        bonus = np.zeros(size, np.int64)
+        return t
     if bonus.shape != (size,):
         raise ValueError(f"bonus must have one entry a request, shape ({size},), not {bonus.shape}")
-    level = t + bonus
+    return np.asarray(t + bonus, np.int64)
+
+
+def _keys(bonus: NDArray[np.integer[Any]] | None, size: int) -> list[int]:
+    """Priorities that differ: t + bonus first and t second, so that the touch can be read back as key modulo size."""
+    level = levels(bonus, size)
     if size and (int(level.min()) < 0 or int(level.max()) >= np.iinfo(np.int64).max // size):
         raise ValueError("bonus is out of range: t + bonus must lie between 0 and 2**63 / requests")
-    keys: list[int] = (level * size + t).tolist()
+    keys: list[int] = (level * size + np.arange(size)).tolist()
     return keys
 
 
@@ -90,8 +95,9 @@ def priority(codes: Codes, capacity: int, bonus: NDArray[np.integer[Any]] | None
     """Hits of a cache that evicts the lowest priority, t + bonus as of the item's last request; shape (n,), raises ValueError.
 
     A missed item is stored first and then the lowest leaves, which may be the new item: Redis too evicts before the next
-    call, from all keys. Of equal priorities the older leaves. Without a bonus this is LRU; with
-    `frequency_bonus(frequency, A, C)` it is `priority = t + A * C * log2(1 + frequency)`.
+    call, from all keys. But Redis only draws a sample, which matters with a large A: see `sampled_priority`. Of equal
+    priorities the older leaves. Without a bonus this is LRU; with `frequency_bonus(frequency, A, C)` it is
+    `priority = t + A * C * log2(1 + frequency)`.
     """
     items = items_of(codes, capacity)
     hits = bytearray(len(items))

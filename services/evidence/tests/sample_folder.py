@@ -129,7 +129,12 @@ def write_sample(
         receipts[0] = receipts[0].model_copy(update={"refused": {reason: 3}})
         unplanned[reason] = 2
     counts = {
-        arm: PlanCounts(decided=windows - 1 - windows // 7, applied=windows - 3 - windows // 7, refused=1, unplanned=unplanned)
+        arm: PlanCounts(
+            decided=windows - 1 - windows // 7,
+            applied=max(0, windows - 3 - windows // 7),
+            refused=min(1, windows - 1),
+            unplanned=unplanned,
+        )
         for arm in planners
         if arm in {"aura", "heuristic"}
     }
