@@ -1,9 +1,10 @@
 """Which actions of a plan an executor may carry out: one rule set, held to the golden vectors in both languages."""
 
 import json
+import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -11,12 +12,22 @@ from aura_contract.base import CONTRACT_VERSION
 from aura_contract.experiment import ExecutorSpec
 from aura_contract.plan import Plan, Prefetch
 
-__all__ = ["KEY_PREFIX", "MAX_KEY_BYTES", "MAX_PLAN_BYTES", "MAX_VALUE_BYTES", "Admissible", "Refused", "admissible"]
+__all__ = [
+    "KEY_PREFIX",
+    "MAX_DEPTH",
+    "MAX_KEY_BYTES",
+    "MAX_PLAN_BYTES",
+    "MAX_VALUE_BYTES",
+    "Admissible",
+    "Refused",
+    "admissible",
+]
 
 KEY_PREFIX = "item:"
 MAX_KEY_BYTES = 250
 MAX_VALUE_BYTES = 65_000
 MAX_PLAN_BYTES = 1_048_576
+MAX_DEPTH = 64
 
 PlanFault = Literal["too_large", "not_json", "schema", "version"]
 ActionFault = Literal["foreign_key", "bad_key", "repeated_key", "value_too_large", "over_cap"]
@@ -50,11 +61,11 @@ def admissible(payload: bytes, caps: ExecutorSpec) -> Admissible | Refused:
     if len(payload) > MAX_PLAN_BYTES:
         return Refused("too_large", f"{len(payload)} bytes, at most {MAX_PLAN_BYTES}")
     try:
-        data = json.loads(payload.decode("utf-8"), parse_constant=_no_constant)
+        data = _json(payload.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         return Refused("not_json", str(error))
     try:
-        plan = Plan.model_validate(data, strict=False)
+        plan = Plan.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         return Refused("schema", f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
@@ -100,5 +111,53 @@ def _key_fault(key: str, seen: set[str]) -> ActionFault | None:
     return "repeated_key" if key in seen else None
 
 
+def _json(text: str) -> Any:
+    """Parse one JSON value, stricter than `json` where parsers differ.
+
+    Refused with a ValueError: NaN and infinities, numbers beyond a double, lone surrogates, an object with a name twice,
+    more than MAX_DEPTH nested objects and arrays.
+    """
+    data = json.loads(
+        text, parse_constant=_no_constant, parse_int=_integer, parse_float=_finite, object_pairs_hook=_distinct
+    )
+    level = [data]
+    for depth in range(MAX_DEPTH + 1):
+        if depth == MAX_DEPTH and any(isinstance(value, dict | list) for value in level):
+            break
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            return data
+    raise ValueError(f"nested deeper than {MAX_DEPTH}")
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    if isinstance(value, str) and not value.isascii():
+        value.encode()
+    return value if isinstance(value, list) else []
+
+
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"number out of range: {text[:40]}")
+    return number
+
+
+def _integer(text: str) -> int | float:
+    if len(text) > 300:
+        _finite(text)
+    # The minus of -0 exists only in a float.
+    return -0.0 if text == "-0" else int(text)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name twice in one object")
+    return found

@@ -1,8 +1,11 @@
-"""A plan: what a planner wants changed in one arm. `{"evict": [...], "prefetch": [...]}` alone is valid."""
+"""A plan: what a planner wants changed in one arm. `{"evict": [...], "prefetch": [...]}` alone is valid.
 
-from typing import Literal
+Types are strict, so that both languages read the same messages: no number for a text, no text for a number, integers of 64 bits.
+"""
 
-from pydantic import Field
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictFloat, StrictStr
 
 from aura_contract.base import CONTRACT_VERSION, MessageModel
 
@@ -13,13 +16,17 @@ Admit = Literal["all", "second_hit", "frequent"]
 TtlClass = Literal["long", "normal", "short", "none"]
 PlanOutcome = Literal["planned", "noop", "invalid", "timeout", "unreachable"]
 
+Integer = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
+Natural = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+Text = StrictStr
+
 
 class Prefetch(MessageModel):
     """One value to put into the arm: key `item:ID`, payload, TTL in seconds of the arm's clock."""
 
-    k: str
-    v: str
-    ttl: int
+    k: Text
+    v: Text
+    ttl: Integer
 
 
 class Policy(MessageModel):
@@ -31,8 +38,8 @@ class Policy(MessageModel):
 
     frequency: Frequency = "none"
     admit: Admit = "all"
-    ttl: dict[str, TtlClass] = {}
-    protect: tuple[str, ...] = ()
+    ttl: dict[Text, TtlClass] = {}
+    protect: tuple[Text, ...] = ()
 
 
 class Plan(MessageModel):
@@ -43,20 +50,20 @@ class Plan(MessageModel):
     An empty plan with an `outcome` other than `planned` says why a window runs unplanned. `answer` is what a model said.
     """
 
-    evict: tuple[str, ...] = ()
+    evict: tuple[Text, ...] = ()
     prefetch: tuple[Prefetch, ...] = ()
     policy: Policy | None = None
-    version: int = CONTRACT_VERSION
-    plan_id: str | None = Field(None, max_length=200)
-    run: str | None = None
-    arm: str | None = None
-    window: int | None = Field(None, ge=0)
-    context_id: str | None = None
-    planner: str | None = None
-    issued_at: float | None = None
-    apply_at: int | None = Field(None, ge=0)
-    expires_at: int | None = Field(None, ge=0)
-    latency_s: float = Field(0.0, ge=0)
+    version: Integer = CONTRACT_VERSION
+    plan_id: Text | None = Field(None, min_length=1, max_length=200)
+    run: Text | None = None
+    arm: Text | None = None
+    window: Natural | None = None
+    context_id: Text | None = None
+    planner: Text | None = None
+    issued_at: StrictFloat | None = None
+    apply_at: Natural | None = None
+    expires_at: Natural | None = None
+    latency_s: StrictFloat = Field(0.0, ge=0)
     outcome: PlanOutcome = "planned"
-    reason: str | None = None
-    answer: str | None = None
+    reason: Text | None = None
+    answer: Text | None = None

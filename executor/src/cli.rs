@@ -1,0 +1,176 @@
+//! Flags, each with an environment variable.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::admissibility::Caps;
+use crate::applier::Mode;
+use crate::bus::{BusSettings, Topics};
+use crate::job::Scope;
+
+const GROUP: &str = "policy-executor-group";
+
+const EXAMPLES: &str = "Examples:
+  aura-executor --kafka 127.0.0.1:9092 --redis redis://127.0.0.1:6379
+  aura-executor --kafka kafka:9092 --redis redis://redis-random:6379 --arm random --run 2024-07-01 --listen 0.0.0.0:9101
+  aura-executor --kafka 127.0.0.1:9092 --redis redis://127.0.0.1:6379 --mode plain --topic-prefix demo-
+  AURA_KAFKA_OPTION='security.protocol=sasl_plaintext;sasl.mechanism=PLAIN' aura-executor --kafka kafka:9092 --redis redis://redis:6379";
+
+/// Applies cache plans from Kafka to one arm on Redis, and says what it did.
+#[derive(Parser)]
+#[command(version, about, after_help = EXAMPLES)]
+pub struct Cli {
+    /// Kafka broker
+    #[arg(long, env = "AURA_KAFKA", value_name = "HOST:PORT")]
+    kafka: String,
+    /// Goes before each topic name
+    #[arg(long, env = "AURA_TOPIC_PREFIX", default_value = "", value_name = "TEXT")]
+    topic_prefix: String,
+    /// Skip messages whose key names another experiment
+    #[arg(long, env = "AURA_EXPERIMENT", value_name = "NAME")]
+    experiment: Option<String>,
+    /// The arm whose plans are applied; plans that name none are for `aura`
+    #[arg(long, env = "AURA_ARM", default_value = "aura", value_name = "NAME")]
+    arm: String,
+    /// Skip plans of another run
+    #[arg(long, env = "AURA_RUN", value_name = "ID")]
+    run: Option<String>,
+    /// Consumer group [default: policy-executor-group, for another arm policy-executor-group.ARM]
+    #[arg(long, env = "AURA_GROUP", value_name = "NAME")]
+    group: Option<String>,
+    /// Redis of the arm; a password in it is never shown
+    #[arg(long, env = "AURA_REDIS", hide_env_values = true, value_name = "URL")]
+    redis: String,
+    /// How plans reach Redis
+    #[arg(long, env = "AURA_MODE", value_enum, default_value_t = Mode::Arm)]
+    mode: Mode,
+    /// Evictions a plan
+    #[arg(long, env = "AURA_MAX_EVICT", default_value_t = 20, value_parser = count_range(), value_name = "N")]
+    max_evict: u64,
+    /// Prefetches a plan
+    #[arg(long, env = "AURA_MAX_PREFETCH", default_value_t = 20, value_parser = count_range(), value_name = "N")]
+    max_prefetch: u64,
+    /// Shortest TTL of a prefetch; shorter ones are raised
+    #[arg(long, env = "AURA_TTL_MIN", default_value_t = 60, value_parser = seconds_range(), value_name = "SECONDS")]
+    ttl_min: i64,
+    /// Longest TTL of a prefetch; longer ones are lowered
+    #[arg(long, env = "AURA_TTL_MAX", default_value_t = 3600, value_parser = seconds_range(), value_name = "SECONDS")]
+    ttl_max: i64,
+    /// Address of /metrics, /healthz and /readyz; port 0 takes a free one and logs it
+    #[arg(long, env = "AURA_LISTEN", default_value = "127.0.0.1:9101", value_name = "HOST:PORT")]
+    listen: SocketAddr,
+    /// Partitions of topics that are created
+    #[arg(long, env = "AURA_PARTITIONS", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=1000), value_name = "N")]
+    partitions: i32,
+    /// How long Redis may be away before the executor gives up
+    #[arg(long, env = "AURA_REDIS_TIMEOUT", default_value_t = 30.0, value_name = "SECONDS")]
+    redis_timeout: f64,
+    /// Further librdkafka option, such as security.protocol=ssl; repeatable, in the environment separated by `;`
+    #[arg(long, env = "AURA_KAFKA_OPTION", hide_env_values = true, value_delimiter = ';', value_name = "KEY=VALUE")]
+    kafka_option: Vec<String>,
+}
+
+fn count_range() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(0..=10_000)
+}
+
+fn seconds_range() -> clap::builder::RangedI64ValueParser {
+    clap::value_parser!(i64).range(1..=i64::from(u32::MAX))
+}
+
+/// Checked settings.
+pub struct Settings {
+    pub scope: Scope,
+    pub bus: BusSettings,
+    pub mode: Mode,
+    pub redis: redis::Client,
+    /// The Redis url without user and password.
+    pub redis_name: String,
+    pub redis_timeout: Duration,
+    pub listen: SocketAddr,
+}
+
+impl Cli {
+    /// Checks what clap cannot.
+    ///
+    /// # Errors
+    /// One sentence that names the flag and never a secret.
+    pub fn settings(self) -> Result<Settings, String> {
+        if self.ttl_min > self.ttl_max {
+            return Err(format!("--ttl-min {} is above --ttl-max {}; lower it", self.ttl_min, self.ttl_max));
+        }
+        let redis_timeout = Duration::try_from_secs_f64(self.redis_timeout)
+            .map_err(|_| format!("--redis-timeout {} is no number of seconds", self.redis_timeout))?;
+        let redis_name = redacted(&self.redis);
+        // The error is not shown: it may quote the url.
+        let redis = redis::Client::open(self.redis.as_str())
+            .map_err(|_| format!("--redis {redis_name} is no url such as redis://127.0.0.1:6379"))?;
+        let mut options = Vec::new();
+        for option in &self.kafka_option {
+            let (key, value) = option.split_once('=').ok_or("--kafka-option needs KEY=VALUE")?;
+            options.push((key.trim().to_owned(), value.to_owned()));
+        }
+        let group = self.group.unwrap_or_else(|| group_of(&self.arm));
+        let topics = Topics::new(&self.topic_prefix);
+        Ok(Settings {
+            scope: Scope {
+                experiment: self.experiment,
+                arm: self.arm,
+                run: self.run,
+                caps: Caps {
+                    max_evict: usize::try_from(self.max_evict).unwrap_or(usize::MAX),
+                    max_prefetch: usize::try_from(self.max_prefetch).unwrap_or(usize::MAX),
+                    ttl_min: self.ttl_min,
+                    ttl_max: self.ttl_max,
+                },
+            },
+            bus: BusSettings { kafka: self.kafka, group, topics, partitions: self.partitions, options },
+            mode: self.mode,
+            redis,
+            redis_name,
+            redis_timeout,
+            listen: self.listen,
+        })
+    }
+}
+
+fn group_of(arm: &str) -> String {
+    if arm == "aura" { GROUP.to_owned() } else { format!("{GROUP}.{arm}") }
+}
+
+/// A url without what stands between `//` and the last `@`.
+fn redacted(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => format!("{}***@{}", &url[..scheme + 3], &url[at + 1..]),
+        (None, Some(at)) => format!("***@{}", &url[at + 1..]),
+        _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        assert_eq!(redacted("redis://:secret@host:1/0"), "redis://***@host:1/0");
+        assert_eq!(redacted("redis://user:se@cret@host"), "redis://***@host");
+        assert_eq!(redacted("secret@host"), "***@host");
+        assert_eq!(redacted("redis://host:1"), "redis://host:1");
+    }
+
+    #[test]
+    fn a_bad_redis_url_is_named_without_its_password() {
+        let cli = Cli::parse_from(["x", "--kafka", "k:1", "--redis", "rediss+x://:secret@host"]);
+        let error = cli.settings().err().unwrap_or_default();
+        assert!(error.contains("--redis") && !error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn other_arms_have_their_own_group() {
+        assert_eq!(group_of("aura"), "policy-executor-group");
+        assert_eq!(group_of("random"), "policy-executor-group.random");
+    }
+}

@@ -1,0 +1,108 @@
+//! Receipts and dead letters as the contract's Python models read them. `AURA_WRITE_GOLDEN=1` writes the file anew.
+
+use std::path::PathBuf;
+
+use aura_executor::admissibility::Caps;
+use aura_executor::answer::{dead_letter, receipt};
+use aura_executor::job::{Applied, Job, Outcome, Report, Scope, Skip, Source, Work, job};
+use serde_json::{Value, json};
+
+const PLAN: &str = r#"{"evict":["item:1","user:2"],"prefetch":[{"k":"item:é","v":"…","ttl":5}],"policy":{"frequency":"low"},
+"plan_id":"p-1","run":"r-1","arm":"aura","window":4,"planner":"heuristic","apply_at":100}"#;
+
+fn judged(payload: &[u8], policies: bool) -> Job {
+    let caps = Caps { max_evict: 20, max_prefetch: 20, ttl_min: 60, ttl_max: 3600 };
+    let scope = Scope { experiment: Some("exp".to_owned()), arm: "aura".to_owned(), run: None, caps };
+    job(Source::new(0, 7, Some(b"exp/aura/0"), payload), payload, &scope, policies)
+}
+
+fn report(payload: &[u8], policies: bool, outcome: Outcome) -> Report {
+    Report { job: judged(payload, policies), outcome, latency_ms: 1.234_567 }
+}
+
+fn refused(reason: &'static str) -> Outcome {
+    Outcome::Refused { reason, detail: "so it is".to_owned() }
+}
+
+fn reports() -> Vec<Report> {
+    let counts = Applied { now_ms: Some(120), evicted: 1, prefetched: 0, held_out_evict: 0, held_out_prefetch: 1 };
+    let plain = Applied { evicted: 0, prefetched: 1, ..Applied::default() };
+    vec![
+        report(PLAN.as_bytes(), true, Outcome::Applied(counts)),
+        report(PLAN.as_bytes(), false, Outcome::Applied(plain)),
+        report(br#"{"evict":["item:1"]}"#, true, Outcome::Applied(Applied { now_ms: Some(0), ..Applied::default() })),
+        report(br#"{"plan_id":"empty","outcome":"noop"}"#, true, Outcome::Applied(Applied::default())),
+        report(PLAN.as_bytes(), true, refused("expired")),
+        report(PLAN.as_bytes(), true, refused("duplicate")),
+        report(br#"{"plan_id":"s","run":"r-1","window":1,"evict":3}"#, true, refused("schema")),
+        report(b"\xff not JSON", true, refused("not_json")),
+    ]
+}
+
+#[test]
+fn receipts_are_the_golden_ones() {
+    let reports = reports();
+    let receipts: Vec<Value> =
+        reports.iter().filter_map(|report| receipt(report, "aura")).map(|receipt| json!(receipt)).collect();
+    let letters: Vec<Value> =
+        reports.iter().filter_map(|report| dead_letter(report, "aura-plan")).map(|letter| json!(letter)).collect();
+    let written = json!({"receipts": receipts, "dead_letters": letters});
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../services/contract/golden/receipts.json");
+    if std::env::var_os("AURA_WRITE_GOLDEN").is_some() {
+        std::fs::write(&path, serde_json::to_string_pretty(&written).unwrap() + "\n").unwrap();
+    }
+    let golden: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(written, golden);
+}
+
+#[test]
+fn counts_of_a_receipt_add_up() {
+    let reports = reports();
+    let receipt = receipt(&reports[0], "aura").unwrap();
+    assert_eq!((receipt.requested.evict, receipt.requested.prefetch), (2, 1));
+    assert_eq!((receipt.applied.evict, receipt.applied.prefetch), (1, 0));
+    assert_eq!(receipt.refused.values().sum::<u64>(), 2);
+    assert!(receipt.policy && receipt.clamped == 1);
+}
+
+#[test]
+fn a_dead_letter_shows_4096_characters() {
+    let payload = format!("{{{}", "é".repeat(9000));
+    let letter = dead_letter(&report(payload.as_bytes(), true, refused("not_json")), "t").unwrap();
+    assert_eq!(letter.payload.chars().count(), 4096);
+    let payload = [0xff_u8; 20_000];
+    let letter = dead_letter(&report(&payload, true, refused("not_json")), "t").unwrap();
+    assert_eq!(letter.payload, "\u{fffd}".repeat(4096));
+}
+
+#[test]
+fn plans_of_others_are_skipped() {
+    let skipped = |payload: &[u8], key: Option<&[u8]>, arm: &str, run: Option<&str>| {
+        let caps = Caps { max_evict: 20, max_prefetch: 20, ttl_min: 60, ttl_max: 3600 };
+        let scope = Scope { experiment: Some("exp".to_owned()), arm: arm.to_owned(), run: run.map(str::to_owned), caps };
+        match job(Source::new(0, 0, key, payload), payload, &scope, true).work {
+            Work::Skip(skip) => Some(skip),
+            _ => None,
+        }
+    };
+    assert_eq!(skipped(b"{}", None, "aura", None), None);
+    assert_eq!(skipped(b"{}", None, "random", None), Some(Skip::OtherArm));
+    assert_eq!(skipped(br#"{"arm":"random"}"#, None, "random", None), None);
+    assert_eq!(skipped(br#"{"arm":"random"}"#, None, "aura", None), Some(Skip::OtherArm));
+    assert_eq!(skipped(br#"{"run":"1"}"#, None, "aura", Some("2")), Some(Skip::OtherRun));
+    assert_eq!(skipped(br#"{"run":"2"}"#, None, "aura", Some("2")), None);
+    assert_eq!(skipped(b"{}", None, "aura", Some("2")), None);
+    assert_eq!(skipped(b"{}", Some(b"other/aura/0"), "aura", None), Some(Skip::OtherExperiment));
+    assert_eq!(skipped(b"{}", Some(b"exp/aura/0"), "aura", None), None);
+    assert_eq!(skipped(b"nonsense", Some(b"exp/random/0"), "aura", None), Some(Skip::OtherArm));
+    assert_eq!(skipped(b"nonsense", Some(b"exp/random/0"), "random", None), None);
+    assert_eq!(skipped(br#"{"evict":1,"arm":"random"}"#, None, "aura", None), Some(Skip::OtherArm));
+}
+
+#[test]
+fn a_plan_without_an_id_gets_one_from_its_bytes() {
+    let name = judged(br#"{"evict":["item:1"]}"#, true).plan_id;
+    assert_eq!(name.len(), 20);
+    assert!(name.starts_with("sha-"));
+    assert_ne!(name, judged(br#"{"evict":["item:2"]}"#, true).plan_id);
+}
