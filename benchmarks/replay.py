@@ -19,8 +19,8 @@ from aura_cli.embedded import Household
 from aura_cli.embedded.kafka import start_broker
 from aura_cli.embedded.redis import start_redis
 from aura_contract.experiment import CacheSpec, CatalogSpec, TtlSpec, WorkloadSpec
-from aura_contract.results import Verdict
 from aura_contract.manifest import parse_manifest
+from aura_contract.results import Verdict
 from aura_contract.topics import Topics
 from aura_data.catalog import open_catalog
 from aura_replayer.arm.event_arm import EventArm, encode_command

@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _settings(options: argparse.Namespace) -> RunSettings:
     manifest = Path(options.manifest)
     experiment = load_manifest(manifest)
-    arms = dict(pair.split("=", 1) for pair in options.arm)
+    arms = dict(pair.split("=", 1) for pair in (options.arm or os.environ.get("AURA_ARMS", "").split()))
     missing = [name for name in experiment.spec.arms if name not in arms]
     if missing:
         raise ManifestError(f"{manifest}: arm {missing[0]} has no Redis; add --arm {missing[0]}=redis://HOST:PORT")
@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--manifest", required="AURA_MANIFEST" not in os.environ, default=environment("AURA_MANIFEST"))
     parser.add_argument("--run", required="AURA_RUN" not in os.environ, default=environment("AURA_RUN"), help="id of the run")
     parser.add_argument("--kafka", default=environment("AURA_KAFKA", "127.0.0.1:9092"), help="HOST:PORT of the broker")
-    parser.add_argument("--arm", action="append", default=[], metavar="NAME=URL", help="Redis of an arm, once each arm")
+    parser.add_argument("--arm", action="append", default=[], metavar="NAME=URL", help="Redis of an arm, once each arm; or AURA_ARMS with all of them, which keeps passwords out of process lists")
     parser.add_argument("--out", default=environment("AURA_OUT", "."), help="folder for the result files")
     parser.add_argument("--listen", default=environment("AURA_LISTEN", "127.0.0.1:0"), help="HOST:PORT of /progress and /metrics")
     parser.add_argument("--bad-rows", choices=("fail", "skip"), default="fail", help="what to do with rows that cannot be read")
