@@ -60,7 +60,8 @@ class ArmRow:
         counts = {
             "applied": plans.applied,
             "refused": plans.refused,
-            "nothing": max(0, plans.decided - plans.applied - plans.refused),
+            # A plan that came too late is decided as well as unplanned.
+            "nothing": max(0, plans.decided - plans.applied - plans.refused - plans.unplanned.get("late", 0)),
         }
         shares = [Share(kind, OUTCOMES[kind], count) for kind, count in counts.items()]
         reasons = [Share("unplanned", f"{OUTCOMES['unplanned']}: {reason}", n) for reason, n in sorted(plans.unplanned.items())]
@@ -83,7 +84,6 @@ class Credit:
     """The arm `aura` against the best of the controls after warm-up."""
 
     control: str
-    planner: str
     gain: Difference
 
 
@@ -156,7 +156,7 @@ def _credit(verdict: Verdict, windows: Sequence[WindowRecord], arms: Sequence[Ar
         return None
     best = max(controls, key=lambda arm: arm.gain.points if arm.gain else 0.0)
     gain = difference(paired(windows, PLANNED, best.name).after(verdict.warmup_windows), seed)
-    return Credit(best.name, best.result.planner or best.name, gain) if gain else None
+    return Credit(best.name, gain) if gain else None
 
 
 def _refusals(folder: RunFolder) -> list[tuple[str, str, int]]:

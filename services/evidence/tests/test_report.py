@@ -1,6 +1,7 @@
 """The report: self-contained, escaped, whole, and clear about what is wrong with a folder."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_the_report_of_a_run_is_whole(tmp_path: Path) -> None:
     assert page.seen.count("svg") == 7
     for words in (
         "The planner improved the cache.",
-        "Against the best cheaper planner, heuristic (arm heuristic)",
+        "Against the best of the other planners (arm heuristic)",
         "Hit ratio by window, %",
         "OPT (Belady)",
         "clairvoyant prefetch",
@@ -228,6 +229,18 @@ def test_facts_hold_what_the_tables_say(tmp_path: Path) -> None:
     assert [number for _, _, number in facts.refusals] == sorted((number for _, _, number in facts.refusals), reverse=True)
     assert sum(share.count for share in aura.outcomes) == 19
     assert aura.gap_closed == pytest.approx((aura.result.hit_ratio - 0.412) / (0.642 - 0.412))
+
+
+def test_a_late_plan_is_not_one_without_anything_to_change(tmp_path: Path) -> None:
+    folder = read_folder(write_sample(tmp_path, 20))
+    aura = folder.verdict.arms["aura"]
+    plans = aura.plans.model_copy(update={"decided": 19, "applied": 18, "refused": 0, "unplanned": {"late": 1}})
+    arms = folder.verdict.arms | {"aura": aura.model_copy(update={"plans": plans})}
+    facts = gather(replace(folder, verdict=folder.verdict.model_copy(update={"arms": arms})))
+    assert [(share.kind, share.label, share.count) for share in facts.planned[0].outcomes] == [
+        ("applied", "applied", 18),
+        ("unplanned", "unplanned: late", 1),
+    ]
 
 
 def test_pictures_keep_their_text(tmp_path: Path) -> None:
