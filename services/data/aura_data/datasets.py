@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aura_data.errors import DataError, explain
+from aura_data.errors import DataError, explained
 from aura_data.files import SourceFile
 from aura_data.formats import BadRows, ParquetReader, Reader
 
@@ -122,10 +122,8 @@ def open_dataset(name: str, columns: Mapping[str, str], kind: str | None = None)
         kind = "catalog" if CATALOG_ROLES & columns.keys() else "workload"
     file = dataset_file(name, kind)
     view = DATASETS[name].view(kind)
-    try:
+    with explained(file.name, "parquet"):
         reader = _DerivedReader(ParquetReader(file), view)
-    except Exception as error:
-        raise explain(error, file.name, "parquet") from error
     if kind == "workload" and dict(columns) == {"item": "item"}:
         columns = {role: role for role in view.columns}
     return file.name, reader, columns

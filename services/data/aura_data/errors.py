@@ -1,13 +1,14 @@
 """The one error of this package, and how errors of the layers below become its sentence."""
 
-import asyncio
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["DataError", "explain", "redact"]
+__all__ = ["DataError", "explain", "explained", "redact"]
 
 _NOT_THAT_CODEC = ("incorrect header check", "Unknown frame descriptor")
 
@@ -24,9 +25,18 @@ def redact(url: str) -> str:
 
 def explain(error: Exception, name: str, fmt: str = "") -> DataError:
     """The DataError for whatever reading `name` (as format `fmt`) raised."""
-    if isinstance(error, DataError):
-        return error
     return DataError(f"{name}: {_http(error) or _file(error) or _content(error, fmt)}")
+
+
+@contextmanager
+def explained(name: str, fmt: str = "") -> Iterator[None]:
+    """Turn whatever reading `name` raises inside into a DataError."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        raise explain(error, name, fmt) from error
 
 
 def _file(error: Exception) -> str:
@@ -53,7 +63,7 @@ def _http(error: Exception) -> str:
         return f"cannot be reached ({reason.lower()}); check host and port"
     if isinstance(error, aiohttp.ClientError):
         return "the transfer broke off; try again or download the file first"
-    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+    if isinstance(error, TimeoutError):
         return "the server does not answer in time; try again or download the file first"
     return ""
 

@@ -85,6 +85,8 @@ def locate(source: SourceSpec, base: Path) -> SourceFile:
             _refuse(Path(place))
         with file.raw() as raw:
             head = read_full(raw, 8)
+    except DataError:
+        raise
     except Exception as error:
         raise _absent(error, name, local) from error
     return SourceFile(name, place, local, _codec(file, head))

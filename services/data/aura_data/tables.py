@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from aura_contract.experiment import FileFormat, SourceSpec
 
 from aura_data.datasets import dataset_file, open_dataset
-from aura_data.errors import DataError, explain
+from aura_data.errors import DataError, explained
 from aura_data.files import CHUNK, SourceFile, locate
 from aura_data.formats import BadRows, DelimitedReader, JsonlReader, ParquetReader, Reader
 from aura_data.roles import convert
@@ -89,10 +89,8 @@ class Table:
     def _raw(self) -> Iterator[pa.RecordBatch]:
         wanted = list(dict.fromkeys(self._columns.values()))
         rows = self._batch_rows if self._limit is None else min(self._batch_rows, self._limit)
-        try:
+        with explained(self.description):
             yield from self._reader.batches(wanted, rows, self._bad)
-        except (pa.ArrowException, OSError, TimeoutError) as error:
-            raise explain(error, self.description) from error
 
     def _by_role(self, raw: pa.RecordBatch) -> pa.RecordBatch:
         arrays = []
@@ -132,7 +130,8 @@ def open_table(
     """Open a table and check that it can be read; rows are read by `Table.batches` in constant memory.
 
     `columns` maps roles to the file's column names; `base` is the manifest's folder; `limit` counts good rows. A row
-    without a value in a `required` role is bad, as is one with too few or too many fields. A named data set brings its
+    without a value in a `required` role is bad, as is one with too few or too many fields; in other roles what cannot be
+    read (no time, no number) is null. A named data set brings its
     own columns: those of its workload, or of its catalogue when `columns` has a catalogue's roles (or `kind` says so).
 
     Raises DataError: source missing, unreadable, empty, of an unknown or another format; a column that is not there.
@@ -154,12 +153,9 @@ def fingerprint(source: SourceSpec, base: Path, kind: TableKind = "workload") ->
     """
     file = locate(source, base) if source.dataset is None else dataset_file(source.dataset, kind)
     digest = hashlib.sha256()
-    try:
-        with file.raw() as raw:
-            while chunk := raw.read(CHUNK):
-                digest.update(chunk)
-    except Exception as error:
-        raise explain(error, file.name) from error
+    with explained(file.name), file.raw() as raw:
+        while chunk := raw.read(CHUNK):
+            digest.update(chunk)
     return digest.hexdigest()
 
 
@@ -169,14 +165,12 @@ def _reader(file: SourceFile, fmt: FileFormat) -> Reader:
         if found is None:
             raise DataError(f"{file.name}: its name does not tell its format; set format to csv, tsv, jsonl or parquet")
         fmt = found
-    try:
+    with explained(file.name, fmt):
         if fmt == "parquet":
             return ParquetReader(file)
         if fmt == "jsonl":
             return JsonlReader(file)
         return DelimitedReader(file, "\t" if fmt == "tsv" else ",")
-    except Exception as error:
-        raise explain(error, file.name, fmt) from error
 
 
 def _check_columns(description: str, there: Sequence[str], columns: Mapping[str, str], required: Collection[str]) -> None:

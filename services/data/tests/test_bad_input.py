@@ -3,7 +3,7 @@
 import gzip
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 from aura_contract.experiment import FileFormat, SourceSpec
-from aura_data import files
 from aura_data.tables import DataError, fingerprint, open_table
 
 LINES = b"item,user\n" + b"".join(b"%d,u%d\n" % (i, i) for i in range(50_000))
@@ -74,8 +73,8 @@ def test_sentences(tmp_path: Path, name: str, content: bytes, sentence: str) -> 
 
 
 @pytest.mark.parametrize(("suffix", "pack"), [("gz", gzip.compress), ("zst", zstandard.compress)])
-def test_damaged_compression(tmp_path: Path, suffix: str, pack: object) -> None:
-    packed: bytes = pack(os.urandom(2000).hex().encode().join([LINES] * 4))  # type: ignore[operator]
+def test_damaged_compression(tmp_path: Path, suffix: str, pack: Callable[[bytes], bytes]) -> None:
+    packed = pack(os.urandom(2000).hex().encode().join([LINES] * 4))
     early = "its compressed data ends too early; copy or download the file again"
     assert content_fault(tmp_path, f"x.csv.{suffix}", packed[: len(packed) // 2]) == early
     broken = packed[:12] + b"\xff" * 40 + packed[60:]
@@ -134,7 +133,7 @@ def test_files_that_are_not_there_or_may_not_be_read(tmp_path: Path, monkeypatch
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "x.csv").write_bytes(LINES)
-    monkeypatch.setattr(files.pa, "OSFile", refuse)
+    monkeypatch.setattr("aura_data.files.pa.OSFile", refuse)
     denied = "may not be read (permission denied); allow this user to read it"
     assert fault(SourceSpec(path="x.csv"), tmp_path) == denied
 
@@ -193,8 +192,9 @@ def test_urls(tmp_path: Path, server: str, name: str) -> None:
     content = b"item\n" + "\n".join(ids).encode()
     if name.endswith("jsonl.zst"):
         content = "".join(f'{{"item":{i}}}\n' for i in ids).encode()
-    pack = {"gz": gzip.compress, "zst": zstandard.compress}.get(name.rpartition(".")[2], lambda same: same)
-    (tmp_path / name).write_bytes(pack(content))
+    packers: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "zst": zstandard.compress}
+    pack = packers.get(name.rpartition(".")[2])
+    (tmp_path / name).write_bytes(pack(content) if pack else content)
     if name == "x.parquet":
         pq.write_table(pa.table({"item": ids}), tmp_path / name)
     for url in (f"{server}/{name}?token=secret", f"file://{tmp_path / name}"):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 def catalog(tmp_path: Path, rows: list[dict[str, object]], **columns: str | None) -> FileCatalog:
     (tmp_path / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    spec = CatalogSpec(source=SourceSpec(path="items.jsonl"), columns=CatalogColumns(**columns))  # type: ignore[arg-type]
+    spec = CatalogSpec(source=SourceSpec(path="items.jsonl"), columns=CatalogColumns.model_validate(columns))
     return FileCatalog(spec, tmp_path)
 
 

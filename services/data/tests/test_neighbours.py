@@ -30,10 +30,12 @@ def _nothing_left_running() -> Iterator[None]:
     assert names == []
 
 
-def catalog(tmp_path: Path, rows: list[dict[str, object]], name: str = "items.jsonl", **columns: str | None) -> CatalogSpec:
+def catalog(
+    tmp_path: Path, rows: list[dict[str, object]], name: str = "items.jsonl", columns: dict[str, str | None] | None = None
+) -> CatalogSpec:
     (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
-    roles = {"brand": None, **columns}
-    return CatalogSpec(source=SourceSpec(path=name), columns=CatalogColumns(**roles))  # type: ignore[arg-type]
+    roles = {"brand": None, **(columns or {})}
+    return CatalogSpec(source=SourceSpec(path=name), columns=CatalogColumns.model_validate(roles))
 
 
 def goods(tmp_path: Path) -> CatalogSpec:
@@ -83,7 +85,7 @@ def test_building_again(tmp_path: Path) -> None:
         {"item": "zero", "v": [0, 0]},
     ]
     own: dict[str, str | None] = {"title": None, "category": None, "embedding": "v"}
-    first = catalog(tmp_path, vectors, **own)
+    first = catalog(tmp_path, vectors, columns=own)
     assert build_neighbours(first, folder, tmp_path) == 3
     seen: list[int] = []
     assert build_neighbours(first, folder, tmp_path, seen.append) == 3
@@ -101,7 +103,7 @@ def test_faults(tmp_path: Path) -> None:
         MilvusNeighbours(tmp_path / "none")
     assert str(caught.value) == f"Milvus Lite in {tmp_path}/none.db: holds no neighbours; build them with aura load"
     own: dict[str, str | None] = {"title": None, "category": None, "embedding": "v"}
-    uneven = catalog(tmp_path, [{"item": "a", "v": [1, 2]}, {"item": "b", "v": [1]}], "uneven.jsonl", **own)
+    uneven = catalog(tmp_path, [{"item": "a", "v": [1, 2]}, {"item": "b", "v": [1]}], "uneven.jsonl", own)
     with pytest.raises(DataError) as caught:
         build_neighbours(uneven, tmp_path / "n", tmp_path)
     assert str(caught.value) == "catalogue: the embedding of item b has 1 numbers where others have 2; correct it"

@@ -6,7 +6,9 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -19,14 +21,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 COLUMNS = {"time": "ts", "user": "who", "session": "visit", "item": "sku", "action": "what"}
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"ts": 10.5, "who": "u1", "visit": "s1", "sku": "a", "what": "click", "extra": 1},
     {"ts": 11.0, "who": None, "visit": "s1", "sku": "b c", "what": "buy", "extra": 2},
     {"ts": None, "who": "ü2", "visit": "s2", "sku": "007", "what": "click", "extra": 3},
 ]
 
 
-def write(path: Path, fmt: str, rows: list[dict[str, object]] = ROWS) -> Path:
+def write(path: Path, fmt: str, rows: list[dict[str, Any]] = ROWS) -> Path:
     """The rows as a file of the format, compressed as the last suffix says."""
     sink = pa.BufferOutputStream()
     table = pa.Table.from_pylist(rows)
@@ -37,17 +39,19 @@ def write(path: Path, fmt: str, rows: list[dict[str, object]] = ROWS) -> Path:
     else:
         pa_csv.write_csv(table, sink, pa_csv.WriteOptions(delimiter="\t" if fmt == "tsv" else ","))
     data = sink.getvalue().to_pybytes()
-    packed = {".gz": gzip.compress, ".zst": zstandard.compress}.get(path.suffix, lambda same: same)(data)
+    packers: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstandard.compress}
+    packed = packers[path.suffix](data) if path.suffix in packers else data
     path.write_bytes(packed)
     return path
 
 
-def read(path: Path, fmt: FileFormat = "auto", columns: dict[str, str] = COLUMNS, **options: object) -> list[dict[str, object]]:
-    table = open_table(SourceSpec(path=path.name), fmt, columns, base=path.parent, **options)  # type: ignore[arg-type]
-    return pa.Table.from_batches(table.batches()).to_pylist()
+def read(path: Path, fmt: FileFormat = "auto", columns: dict[str, str] = COLUMNS, **options: Any) -> list[dict[str, Any]]:
+    table = open_table(SourceSpec(path=path.name), fmt, columns, base=path.parent, **options)
+    rows: list[dict[str, Any]] = pa.Table.from_batches(table.batches()).to_pylist()
+    return rows
 
 
-def read_text(tmp_path: Path, text: str, columns: dict[str, str], name: str = "log.csv", **options: object) -> list[object]:
+def read_text(tmp_path: Path, text: str, columns: dict[str, str], name: str = "log.csv", **options: Any) -> list[object]:
     """Values of the last role of a file with this text."""
     (tmp_path / name).write_text(text, encoding="utf-8", newline="")
     return [list(row.values())[-1] for row in read(tmp_path / name, columns=columns, **options)]
@@ -200,7 +204,9 @@ def test_rubbish_is_data_or_a_sentence(tmp_path: Path, rubbish: bytes, name: str
 
 MEMORY_PROBE = """
 import resource, sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from aura_contract.experiment import SourceSpec
 from aura_data.tables import open_table
 columns = {"time": "ts", "user": "user", "item": "item", "action": "action"}

@@ -1,5 +1,6 @@
 """The catalogue in MongoDB: one document an item, its id in `_id`."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ class MongoCatalog:
     """Items of the collection `items`, in the url's database or else in `aura`.
 
     `endpoint` is HOST:PORT or a `mongodb://` url. The last 10,000 items, and ids that are unknown, are kept at hand.
+    May be asked by several threads.
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -40,6 +42,7 @@ class MongoCatalog:
         self._client = _connect(endpoint)
         self._items = _collection(self._client)
         self._cache: OrderedDict[str, Item | None] = OrderedDict()
+        self._lock = threading.Lock()
         try:
             with _explained(self._name):
                 self.size: int = self._items.estimated_document_count()
@@ -51,7 +54,10 @@ class MongoCatalog:
 
     def lookup(self, items: Sequence[str]) -> dict[str, Item]:
         """See `Catalog.lookup`."""
-        wanted = list(dict.fromkeys(items))
+        with self._lock:
+            return self._lookup(list(dict.fromkeys(items)))
+
+    def _lookup(self, wanted: Sequence[str]) -> dict[str, Item]:
         found = {item: self._cache[item] for item in wanted if item in self._cache}
         missing = [item for item in wanted if item not in found]
         for start in range(0, len(missing), LOOKUP_CHUNK):

@@ -1,6 +1,7 @@
 """Neighbours out of Milvus."""
 
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -22,12 +23,15 @@ def item_key(item: str) -> int:
 
 
 class MilvusNeighbours:
-    """Neighbours by cosine over what `build_neighbours` stored; answers of the last 20,000 items are kept at hand."""
+    """Neighbours by cosine over what `build_neighbours` stored; answers of the last 20,000 items are kept at hand.
+
+    May be asked by several threads."""
 
     def __init__(self, target: Target, collection: str = DEFAULT_COLLECTION) -> None:
         """Connects and loads the collection; raises DataError when the server is away or holds no neighbours."""
         self._connection = Connection(target)
         self._cache: OrderedDict[str, tuple[int, list[str]]] = OrderedDict()
+        self._lock = threading.Lock()
         try:
             found = self._connection.current(collection)
             if found is None:
@@ -43,6 +47,10 @@ class MilvusNeighbours:
         """See `Neighbours.similar`."""
         if k <= 0:
             return {}
+        with self._lock:
+            return self._similar(items, k)
+
+    def _similar(self, items: Sequence[str], k: int) -> dict[str, list[str]]:
         wanted = list(dict.fromkeys(items))
         fresh = [item for item in wanted if self._cache.get(item, (0, []))[0] < k]
         for start in range(0, len(fresh), CHUNK):
@@ -56,20 +64,14 @@ class MilvusNeighbours:
 
     def _fetch(self, items: Sequence[str], k: int) -> None:
         """Ask for `k` neighbours of each item, in two calls whatever their number."""
-        self._cache.update((item, (k, [])) for item in items)
         with self._connection.explained():
             client = self._connection.client
             keys = [item_key(item) for item in items]
             rows = client.get(self._collection, ids=keys, output_fields=["item", "vector"])
-            if not rows:
-                return
-            answers = client.search(
-                self._collection,
-                data=[row["vector"] for row in rows],
-                limit=k + 1,
-                output_fields=["item"],
-                search_params={"params": {"nprobe": PROBES}},
-            )
+            vectors = [row["vector"] for row in rows]
+            search = {"limit": k + 1, "output_fields": ["item"], "search_params": {"params": {"nprobe": PROBES}}}
+            answers = client.search(self._collection, data=vectors, **search) if vectors else []
+        self._cache.update((item, (k, [])) for item in items)
         for row, hits in zip(rows, answers, strict=True):
             self._cache[row["item"]] = (k, _others(row["item"], hits)[:k])
 
