@@ -1,15 +1,12 @@
 """The planner's own work on a window of 500 candidates, from the message's bytes to the plan's bytes, without the model.
 
-Prints one JSON object a reasoner: milliseconds at the median and the 99th percentile, by the wall's clock and of processor time
-alone (what is left when the machine is busy with other things), and characters of the prompt. The model is a stand-in that
-answers at once, so prompt, parsing and checks are in.
+Milliseconds at the median and the 99th percentile, by the wall's clock and of processor time alone (what is left when the machine
+is busy with other things). The model is a stand-in that answers at once, so prompt, parsing and checks are in.
 """
 
-import argparse
 import json
 import random
 import time
-from pathlib import Path
 
 from aura_contract.context import ContextSnapshot, context_id
 from aura_contract.experiment import ExperimentSpec
@@ -23,7 +20,11 @@ from aura_planner.reasoners.heuristic import HeuristicReasoner
 from aura_planner.reasoners.model import ModelReasoner, Reply
 from aura_planner.reasoners.noop import NoopReasoner
 from aura_planner.reasoners.random import RandomReasoner
+from results import Result, below
 
+__all__ = ["planner_benchmarks"]
+
+WINDOWS = 1000
 TITLE = "Organic whole-grain breakfast cereal with dried fruit, family pack, 750 g"
 
 
@@ -138,12 +139,8 @@ def _spread(name: str, times: list[float]) -> dict[str, float]:
     return {f"{name}p50_ms": round(times[len(times) // 2], 3), f"{name}p99_ms": round(times[int(len(times) * 0.99)], 3)}
 
 
-def main() -> None:
-    """Measure every reasoner that is not bound to a server."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--windows", type=int, default=1000)
-    parser.add_argument("--out", type=Path, help="also write the lines into this file")
-    options = parser.parse_args()
+def planner_benchmarks() -> list[Result]:
+    """`planner_overhead_p99_ms`: the slowest reasoner's time a window by the wall's clock."""
     model = Instant()
     reasoners: dict[str, Reasoner] = {
         "noop": NoopReasoner(),
@@ -152,17 +149,7 @@ def main() -> None:
         "model, levers": ModelReasoner(model, "levers", 60, similar=False),
         "model, keys": ModelReasoner(model, "keys", 60, similar=False),
     }
-    lines = []
-    for name, reasoner in reasoners.items():
-        model.chars = 0
-        found: dict[str, object] = {"reasoner": name, **measure(reasoner, options.windows)}
-        if model.chars:
-            found["prompt_chars"] = model.chars
-        lines.append(json.dumps(found))
-        print(lines[-1])
-    if options.out:
-        options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+    found = {name: measure(reasoner, WINDOWS) for name, reasoner in reasoners.items()}
+    for name, figures in found.items():
+        print(f"  {name}: {figures}")
+    return [below("planner_overhead_p99_ms", max(figures["p99_ms"] for figures in found.values()), "ms a window", 5.0)]
