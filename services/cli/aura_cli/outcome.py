@@ -61,7 +61,7 @@ def show_outcome(console: Console, verdict: Verdict, report: Path) -> None:
 
 
 def _arms(verdict: Verdict) -> Table:
-    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
     table.add_column("arm", no_wrap=True)
     table.add_column("planner", no_wrap=True)
     for name in ("hit ratio", "backend reads", "prefetches", "plans applied"):

@@ -117,7 +117,7 @@ def _head(progress: Progress) -> RenderableType:
 
 
 def _table(progress: Progress) -> Table:
-    table = Table(box=None, padding=(0, 2), pad_edge=False, header_style="dim")
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="dim")
     table.add_column("arm")
     for name in ("hit ratio", "against baseline", "pressure", "plans applied", "refused", "unplanned"):
         table.add_column(name, justify="right")
