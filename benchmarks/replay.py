@@ -45,7 +45,7 @@ apiVersion: aura.dev/v1alpha1
 kind: AuraExperiment
 metadata: {{name: bench}}
 spec:
-  workload: {{source: {{dataset: complete-journey}}, requests: [purchase], limit: {rows}}}
+  workload: {{source: {{dataset: complete-journey}}, columns: {{item: item, session: session, action: action}}, requests: [purchase], limit: {rows}}}
   catalog: {{source: {{dataset: complete-journey}}}}
   cache: {{capacity: 5%}}
   planner: {{backend: noop}}

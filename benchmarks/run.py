@@ -3,11 +3,16 @@
 import argparse
 from collections.abc import Callable
 
+from memory import memory_benchmarks
 from planner import planner_benchmarks
 from replay import replay_benchmarks
 from results import RESULTS, Result, merge
 
-SUITES: dict[str, Callable[[], list[Result]]] = {"planner": planner_benchmarks, "replay": replay_benchmarks}
+SUITES: dict[str, Callable[[], list[Result]]] = {
+    "memory": memory_benchmarks,
+    "planner": planner_benchmarks,
+    "replay": replay_benchmarks,
+}
 
 
 def main() -> None:

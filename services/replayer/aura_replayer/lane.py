@@ -13,6 +13,9 @@ from aura_replayer.source.events import EventBlock
 
 __all__ = ["IN_FLIGHT", "Lane"]
 
+SETTLE_OFTEN, SETTLE_EVERY = 12, 4
+"""Limits are set anew at the start of each of the first 12 windows, while the cache fills, and of every fourth after."""
+
 IN_FLIGHT = 3
 """Batches under way an arm: enough to keep both servers busy; more would only fill their buffers."""
 
@@ -39,7 +42,8 @@ class Lane:
         self.before = resumed or self.totals
         self.batch_seconds = []
         self.plan_id = None
-        self.arm.settle()
+        if window < SETTLE_OFTEN or window % SETTLE_EVERY == 0:
+            self.arm.settle()
 
     def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
         """Send one batch, waiting for an older one when three are under way."""
@@ -85,7 +89,7 @@ class Lane:
             backend_reads=requests - hits + prefetches,
             hit_ratio=round(ratio, 6),
             pressure=now.pressure,
-            items=self.arm.size(),
+            items=now.items,
             policy=self.policy,
             plan_id=self.plan_id,
             batch_p50_ms=round(float(np.percentile(times, 50)), 3),

@@ -93,7 +93,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--manifest", required="AURA_MANIFEST" not in os.environ, default=environment("AURA_MANIFEST"))
     parser.add_argument("--run", required="AURA_RUN" not in os.environ, default=environment("AURA_RUN"), help="id of the run")
     parser.add_argument("--kafka", default=environment("AURA_KAFKA", "127.0.0.1:9092"), help="HOST:PORT of the broker")
-    parser.add_argument("--arm", action="append", default=[], metavar="NAME=URL", help="Redis of an arm, once each arm; or AURA_ARMS with all of them, which keeps passwords out of process lists")
+    parser.add_argument(
+        "--arm",
+        action="append",
+        default=[],
+        metavar="NAME=URL",
+        help="Redis of an arm, once each arm; or AURA_ARMS with all of them, which keeps passwords out of process lists",
+    )
     parser.add_argument("--out", default=environment("AURA_OUT", "."), help="folder for the result files")
     parser.add_argument("--listen", default=environment("AURA_LISTEN", "127.0.0.1:0"), help="HOST:PORT of /progress and /metrics")
     parser.add_argument("--bad-rows", choices=("fail", "skip"), default="fail", help="what to do with rows that cannot be read")

@@ -17,7 +17,7 @@ from aura_replayer.arm.base import Batch
 from aura_replayer.arm.sizing import Sizing
 from aura_replayer.context.aggregator import ContextAggregator
 from aura_replayer.context.message import ContextWriter
-from aura_replayer.context.snapshot import WorkloadBuilder, WorkloadSnapshot
+from aura_replayer.context.snapshot import WorkloadBuilder
 from aura_replayer.desk import PlanDesk
 from aura_replayer.lane import Lane
 from aura_replayer.levers import ENTRY_BYTES, encode_levers
@@ -30,6 +30,7 @@ __all__ = ["Replay", "Requests"]
 RECEIPT_TIMEOUT = 60.0
 PLAN_GRACE = 30.0
 PLAN_VALID_WINDOWS = 2
+NOTHING = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,10 @@ class Replay:
             codes = block.items[positions]
             requests = Requests(window, first_request, codes, block.clock[positions], self._aggregator)
             self._window(requests)
+            # While the last batches are under way: work that depends on the log alone.
+            self._aggregator.observe(block)
+            for lane in self._lanes:
+                lane.drain()
             if self._stop():
                 break
             rows += len(block)
@@ -112,8 +117,6 @@ class Replay:
             self._pace(int(requests.clock[until - 1]))
             self._send(requests, position, until)
             position = until
-        for lane in self._lanes:
-            lane.drain()
 
     def _send(self, requests: Requests, start: int, stop: int) -> None:
         chosen = requests.codes[start:stop].tolist()
@@ -179,7 +182,6 @@ class Replay:
 
     def _end(self, window: int, block: EventBlock, end_clock: int, requests_so_far: int) -> None:
         self._settle(end_clock, None)
-        self._aggregator.observe(block)
         self._desk.poll()
         if all(lane.recorded >= window for lane in self._lanes):
             return
@@ -189,33 +191,35 @@ class Replay:
         if at_the_end or all(lane.done >= requests_so_far for lane in self._lanes):
             return
         snapshot = self._builder.build(end_clock)
-        self._writer.start(snapshot.workload)
+        self._writer.start(snapshot)
         valid = PLAN_VALID_WINDOWS * max(1, end_clock - int(block.clock[0]))
         for arm in self._desk.arms:
-            lane = self._by_name[arm]
+            lane, acts = self._by_name[arm], arm in self._exclusive
             lane.arm.tick(end_clock)
-            context = self._writer.message(arm, window, end_clock + valid, self._cache_view(lane, snapshot))
-            self._desk.ask(arm, window, context, exclusive=arm in self._exclusive)
+            cache = self._cache_view(lane, snapshot.candidates if acts else NOTHING)
+            context = self._writer.message(arm, window, end_clock + valid, cache, outline=not acts)
+            self._desk.ask(arm, window, context, exclusive=acts)
             self.asked[arm] += 1
         if self._lockstep:
             for arm in sorted(self._exclusive):
                 self._desk.wait_for_plan(arm, self._spec.planner.timeout_seconds + PLAN_GRACE, self._stop)
             self._settle(end_clock, None)
 
-    def _cache_view(self, lane: Lane, snapshot: WorkloadSnapshot) -> CacheView:
-        keys = [self._items.keys[code] for code in snapshot.candidates.tolist()]
-        resident = lane.arm.resident(keys)
-        credit = lane.arm.prefetch_hits_by_plan()
+    def _cache_view(self, lane: Lane, candidates: NDArray[np.int64]) -> CacheView:
+        keys = [self._items.keys[code] for code in candidates.tolist()]
+        resident = lane.arm.resident(keys) if keys else []
+        recent = self._desk.arms[lane.arm.name].recent
+        credit = lane.arm.prefetch_hits_by_plan() if recent else {}
         return CacheView(
             hit_ratio=round(lane.history[-1], 6) if lane.history else 0.0,
             hit_ratio_history=tuple(round(value, 4) for value in lane.history),
             baseline_hit_ratio=round(self._lanes[0].history[-1], 6) if self._lanes[0].history else 0.0,
             pressure=lane.totals.pressure,
-            items=lane.arm.size(),
+            items=lane.totals.items,
             capacity_items=self._sizing.capacity_items,
             resident=tuple(number for number, here in enumerate(resident) if here),
             policy=lane.policy,
-            last_plans=tuple(_outcome(plan, receipt, credit) for plan, receipt in self._desk.arms[lane.arm.name].recent),
+            last_plans=tuple(_outcome(plan, receipt, credit) for plan, receipt in recent),
         )
 
 

@@ -94,20 +94,35 @@ def test_whole_run_counts_every_request_once(parts: Parts) -> None:
     assert verdict.arms["aura"].planner == "noop"
 
 
+def contexts(parts: Parts) -> Iterator[bytes]:
+    with Subscriber(parts.kafka, [Topics(f"{parts.name}-").context]) as topic:
+        while (message := topic.poll(5)) is not None:
+            yield message.value
+
+
 def test_contexts_hold_to_the_contract(parts: Parts) -> None:
+    # No executor: the first plan stays unanswered, so the first window is the only one that is asked about.
+    parts.manifest.write_text(parts.manifest.read_text().replace("backend: noop", "backend: heuristic, mode: async"))
     parts.planner()
     assert parts.replayer().wait(200) == 0
-    with Subscriber(parts.kafka, [Topics(f"{parts.name}-").context]) as topic:
-        messages = [message.value for _ in range(ROWS // 5000 - 1) if (message := topic.poll(20)) is not None]
-    snapshots = [ContextSnapshot.model_validate_json(message, strict=True) for message in messages]
+    (message,) = contexts(parts)
+    snapshot = ContextSnapshot.model_validate_json(message, strict=True)
+    assert snapshot.window == 0
+    assert snapshot.context_id == context_id(workload_text(message))
+    assert snapshot.workload.events == snapshot.workload.requests == 5000
+    assert snapshot.workload.top_items[0].title
+    assert 100 < len(snapshot.workload.candidates) <= 500
+    assert snapshot.workload.sessions[0].events[0].startswith("purchase:")
+    assert snapshot.cache.resident
+    assert parts.verdict().arms["aura"].plans.unplanned["busy"] == ROWS // 5000 - 2
+
+
+def test_planner_that_never_acts_gets_outlines(parts: Parts) -> None:
+    parts.planner()
+    assert parts.replayer().wait(200) == 0
+    snapshots = [ContextSnapshot.model_validate_json(message, strict=True) for message in contexts(parts)]
     assert [snapshot.window for snapshot in snapshots] == list(range(ROWS // 5000 - 1))
-    last = snapshots[-1]
-    assert last.context_id == context_id(workload_text(messages[-1]))
-    assert last.workload.events == last.workload.requests == 5000
-    assert last.workload.top_items[0].title
-    assert 100 < len(last.workload.candidates) <= 500
-    assert last.workload.sessions[0].events[0].startswith("purchase:")
-    assert last.cache.resident
+    assert {len(snapshot.workload.candidates) for snapshot in snapshots} == {0}
 
 
 def workload_text(message: bytes) -> str:

@@ -111,14 +111,14 @@ end
 
 -- aura_batch run seq window first now meta body: one batch of requests, counted once however often it is sent.
 -- `first` is the request number of the first entry, `now` the event clock in ms. Seq 0 with an empty body only moves the clock.
--- Returns status (ok, tick, dup, gap, foreign), bitmap, policy version, pressure (permille) and the totals of COUNTERS.
+-- Returns status (ok, tick, dup, gap, foreign), bitmap, policy version, pressure (permille), the totals of COUNTERS, and items.
 local function batch(_, argv)
   local run, seq, window, now = argv[1], tonumber(argv[2]), tonumber(argv[3]), tonumber(argv[5])
   local state = redis.call('HMGET', STATE, 'run', 'seq', 'window', 'pressure')
   local function reply(status, bitmap, pressure, count)
     local version = tonumber(redis.call('HGET', POLICY, 'version') or 0)
     return {status, bitmap, version, pressure, count.requests, count.hits, count.fills, count.prefetches,
-      count.prefetch_hits, count.evictions}
+      count.prefetch_hits, count.evictions, items()}
   end
   local count = counters()
   local pressure = tonumber(state[4] or 0)

@@ -37,7 +37,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class Totals:
-    """Counters of an arm since the start of the run, and its state; `pressure` is a fraction of the budget."""
+    """Counters of an arm since the start of the run, and its state; `pressure` is a fraction of the budget,
+    `items` the number of cached items."""
 
     requests: int = 0
     hits: int = 0
@@ -47,6 +48,7 @@ class Totals:
     evictions: int = 0
     pressure: float = 0.0
     policy_version: int = 0
+    items: int = 0
 
 
 class Arm(Protocol):

@@ -73,7 +73,7 @@ class EventArm:
         requests, hits, fills, prefetches, prefetch_hits, evictions = (int(state.get(name, 0)) for name in COUNTERS)
         pressure = int(state.get("pressure", 0)) / 1000
         version = int(self._guard(lambda: self._client.hget(POLICY_KEY, "version")) or 0)
-        return Totals(requests, hits, fills, prefetches, prefetch_hits, evictions, pressure, version)
+        return Totals(requests, hits, fills, prefetches, prefetch_hits, evictions, pressure, version, self.size())
 
     def window_start(self, window: int) -> Totals | None:
         """See `Arm.window_start`."""
@@ -101,7 +101,7 @@ class EventArm:
         if status in (b"foreign", b"gap"):
             raise ArmLost(f"Redis of arm {self.name} was restarted empty; its counts are lost, start the experiment again")
         requests, hits, fills, prefetches, prefetch_hits, evictions = reply[4:10]
-        return Totals(requests, hits, fills, prefetches, prefetch_hits, evictions, reply[3] / 1000, reply[2])
+        return Totals(requests, hits, fills, prefetches, prefetch_hits, evictions, reply[3] / 1000, reply[2], reply[10])
 
     def tick(self, clock: int) -> None:
         """See `Arm.tick`."""

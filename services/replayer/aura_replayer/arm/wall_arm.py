@@ -29,6 +29,7 @@ class WallArm:
         self._windows: dict[int, Totals] = {}
         self._empty = self._budget = self._batches = 0
         self._pressure = 0.0
+        self._items = 0
         self._prefetched: dict[bytes, str] = {}
         self._credit: dict[str, int] = {}
 
@@ -78,6 +79,7 @@ class WallArm:
             before.prefetch_hits + credited,
             before.evictions,
             self._pressure,
+            items=self._items,
         )
         self._store(batch, fills, before)
         self._done.append(self._totals)
@@ -105,6 +107,7 @@ class WallArm:
         return 1
 
     def _measure(self) -> None:
+        self._items = self.size()
         self._pressure = max(0, self.data_bytes() - self._empty) / self._budget if self._budget else 0.0
 
     def _seconds(self) -> int:
@@ -148,7 +151,7 @@ class WallArm:
         counts = {name: getattr(before, name) for name in COUNTERS}
         counts["prefetches"] += prefetched
         counts["evictions"] += len(plan.evict)
-        self._totals = Totals(**counts, pressure=before.pressure)
+        self._totals = Totals(**counts, pressure=before.pressure, items=before.items)
 
     def data_bytes(self) -> int:
         """Used bytes without those of connections."""

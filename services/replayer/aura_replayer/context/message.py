@@ -3,9 +3,12 @@
 import json
 import time
 
+import numpy as np
 from aura_contract.base import CONTRACT_VERSION
 from aura_contract.context import CacheView, Caps, context_id
 from aura_contract.experiment import ExecutorSpec
+
+from aura_replayer.context.snapshot import WorkloadSnapshot
 
 __all__ = ["ContextWriter"]
 
@@ -16,16 +19,16 @@ class ContextWriter:
     def __init__(self, experiment: str, run: str, caps: ExecutorSpec) -> None:
         self._experiment, self._run = experiment, run
         self._caps = Caps(max_evict=caps.max_evict, max_prefetch=caps.max_prefetch, ttl_min=caps.ttl_min, ttl_max=caps.ttl_max)
-        self._workload = ""
+        self._snapshot = WorkloadSnapshot("", "", np.zeros(0, np.int64))
         self._identity = ""
 
-    def start(self, workload: str) -> None:
-        """Take up a window; `workload` is a WorkloadView as JSON."""
-        self._workload = workload
-        self._identity = context_id(self._workload)
+    def start(self, snapshot: WorkloadSnapshot) -> None:
+        """Take up a window."""
+        self._snapshot = snapshot
+        self._identity = context_id(snapshot.workload)
 
-    def message(self, arm: str, window: int, expires_at: int, cache: CacheView) -> bytes:
-        """A ContextSnapshot as JSON."""
+    def message(self, arm: str, window: int, expires_at: int, cache: CacheView, *, outline: bool) -> bytes:
+        """A ContextSnapshot as JSON, with the window's items and sessions or only its outline."""
         envelope = {
             "version": CONTRACT_VERSION,
             "experiment": self._experiment,
@@ -37,5 +40,6 @@ class ContextWriter:
             "expires_at": expires_at,
         }
         head = json.dumps(envelope)[:-1]
+        workload = self._snapshot.outline if outline else self._snapshot.workload
         tail = f'"cache":{cache.model_dump_json()},"caps":{self._caps.model_dump_json()}}}'
-        return f'{head},"workload":{self._workload},{tail}'.encode()
+        return f'{head},"workload":{workload},{tail}'.encode()

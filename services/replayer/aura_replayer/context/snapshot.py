@@ -26,9 +26,13 @@ TITLE_CHARS = 80
 
 @dataclass(frozen=True)
 class WorkloadSnapshot:
-    """The log's side of a context (a `WorkloadView`) as JSON, with the item codes of its candidates in the order of their ids."""
+    """The log's side of a context (a `WorkloadView`) as JSON, with the item codes of its candidates in the order of their ids.
+
+    `outline` is the same without items and sessions: all that a planner which never acts needs.
+    """
 
     workload: str
+    outline: str
     candidates: NDArray[np.int64]
 
 
@@ -63,7 +67,8 @@ class WorkloadBuilder:
             "candidates": self._describe(codes, intents, names),
             "sessions": self._sessions(),
         }
-        return WorkloadSnapshot(to_json(view).decode(), codes)
+        outline = {**view, "top_items": (), "top_categories": (), "candidates": (), "sessions": ()}
+        return WorkloadSnapshot(to_json(view).decode(), to_json(outline).decode(), codes)
 
     def _intents(self) -> dict[int, int]:
         block = self._aggregator.window

@@ -58,7 +58,10 @@ class EventLog:
         return list(self._action_codes)
 
     def _open(self) -> Table:
-        roles = {role: name for role, name in self._spec.columns.model_dump().items() if name is not None}
+        columns = self._spec.columns
+        # Only what is used is decoded: times belong to a timestamp clock, users stand in where sessions are missing.
+        unused = {"user" if columns.session else None, None if self._spec.clock.timestamps else "time"}
+        roles = {role: name for role, name in columns.model_dump().items() if name is not None and role not in unused}
         required = ["item", *(["time"] if self._spec.clock.timestamps else [])]
         return open_table(
             self._spec.source,
