@@ -209,8 +209,12 @@ fn consumer_config(settings: &BusSettings) -> ClientConfig {
         .set("auto.offset.reset", "earliest")
         // A plan may wait for its time far longer than the five minutes after which a group would drop us.
         .set("max.poll.interval.ms", "86400000")
+        // The embedded broker waits half of this before a group's first assignment (docs/decisions/0001-embedded-broker.md).
+        .set("session.timeout.ms", "6000")
+        .set("heartbeat.interval.ms", "2000")
+        // It looks for new messages every half of this.
+        .set("fetch.wait.max.ms", "20")
         .set("fetch.queue.backoff.ms", "5")
-        .set("fetch.wait.max.ms", "100")
         .set("queued.max.messages.kbytes", "16384");
     config
 }

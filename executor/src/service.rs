@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use rdkafka::producer::Producer;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
@@ -22,6 +21,7 @@ const REPORTS: usize = 64;
 const PENDING: usize = 512;
 /// Time for the last answers and the last commit; the whole stop stays within five seconds.
 const LAST_DELIVERIES: Duration = Duration::from_secs(2);
+const LEAVE: Duration = Duration::from_millis(800);
 
 /// Serves plans until `stop` is true.
 ///
@@ -57,11 +57,12 @@ async fn serve(settings: Settings, bus: Arc<Bus>, metrics: Arc<Metrics>, stop: w
     };
     let applied = applier.await?;
     reading.abort();
+    let _ = reading.await;
     let last = async { (answering.await, committing.await) };
     if tokio::time::timeout(LAST_DELIVERIES, last).await.is_err() {
         warn!("Kafka did not take the last answers; their plans come again after the next start");
     }
-    // The client threads are asked to end, not waited for: an unreachable broker would hold the stop.
-    let _ = bus.producer.flush(Duration::from_millis(100));
+    // Leaving the group lets the next executor begin at once; a broker that is gone does not hold the stop.
+    let _ = tokio::time::timeout(LEAVE, tokio::task::spawn_blocking(move || drop(bus))).await;
     applied.map_err(|sentence| anyhow!(sentence))
 }

@@ -146,8 +146,16 @@ impl World {
     }
 
     pub fn publish_keyed(&self, key: &str, payload: impl AsRef<[u8]>) {
+        self.send(key, payload);
+        self.flush();
+    }
+
+    pub fn send(&self, key: &str, payload: impl AsRef<[u8]>) {
         let record = BaseRecord::to("aura-plan").key(key).payload(payload.as_ref());
         self.producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+
+    pub fn flush(&self) {
         self.producer.flush(PATIENCE).unwrap();
     }
 
@@ -224,6 +232,8 @@ impl Executor {
         let mut command = Command::new(env!("CARGO_BIN_EXE_aura-executor"));
         command.args(["--kafka", &format!("127.0.0.1:{}", world.kafka.port), "--listen", "127.0.0.1:0"]);
         command.args(["--redis", &format!("redis://127.0.0.1:{}", world.redis_port), "--experiment", "exp"]);
+        // A group's first assignment and the take-over from a dead member in a second, not in ten.
+        command.args(["--kafka-option", "session.timeout.ms=1000", "--kafka-option", "heartbeat.interval.ms=300"]);
         let mut child = command.args(flags).stderr(Stdio::piped()).spawn().unwrap();
         let (lines, log) = mpsc::channel();
         let stderr = child.stderr.take().unwrap();
