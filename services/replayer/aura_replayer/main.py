@@ -32,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the replayer; returns 0, 2 (bad input), 3 (a part was lost) or 130 (interrupted)."""
     options = _parser().parse_args(arguments)
     interrupted = False
+    # Two threads take turns: the one that talks to the servers must not wait 5 ms for the other.
+    sys.setswitchinterval(0.0005)
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         nonlocal interrupted

@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from contextlib import closing
 
 import numpy as np
 from aura_contract.context import CacheView, LastPlan
@@ -18,35 +17,20 @@ from aura_replayer.arm.sizing import Sizing
 from aura_replayer.context.aggregator import ContextAggregator
 from aura_replayer.context.message import ContextWriter
 from aura_replayer.context.snapshot import WorkloadBuilder
+from aura_replayer.context.windows import Window, windows, windows_ahead
 from aura_replayer.desk import PlanDesk
 from aura_replayer.lane import Lane
 from aura_replayer.levers import ENTRY_BYTES, encode_levers
 from aura_replayer.source.clock import EventClock
-from aura_replayer.source.events import EventBlock, EventLog
+from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
 
-__all__ = ["Replay", "Requests"]
+__all__ = ["Replay"]
 
 RECEIPT_TIMEOUT = 60.0
 PLAN_GRACE = 30.0
 PLAN_VALID_WINDOWS = 2
 NOTHING = np.zeros(0, np.int64)
-
-
-@dataclass(frozen=True)
-class Requests:
-    """The requests of one window, columns of shape (n,); `first` is the first one's number over the whole log."""
-
-    window: int
-    first: int
-    codes: NDArray[np.int32]
-    clock: NDArray[np.int64]
-    aggregator: ContextAggregator
-
-    @cached_property
-    def frequency(self) -> NDArray[np.float32]:
-        """Decayed requests of the same item before each request, shape (n,); valid until the window is observed."""
-        return self.aggregator.frequency(self.codes)
 
 
 class Replay:
@@ -85,27 +69,20 @@ class Replay:
 
     def run(self) -> int:
         """Replay to the end of the log or until `stop`; returns the number of log rows replayed."""
-        rows = first_request = 0
-        for window, block in enumerate(self._log.windows(self._spec.trigger.every_events)):
-            positions = np.flatnonzero(block.requests)
-            codes = block.items[positions]
-            requests = Requests(window, first_request, codes, block.clock[positions], self._aggregator)
-            self._window(requests)
-            # While the last batches are under way: work that depends on the log alone.
-            self._aggregator.observe(block)
-            for lane in self._lanes:
-                lane.drain()
-            if self._stop():
-                break
-            rows += len(block)
-            first_request += len(codes)
-            end_clock = self._clock.after(rows - 1, int(block.clock[-1]))
-            self._end(window, block, end_clock, first_request)
+        rows = 0
+        made = windows(self._log, self._spec.trigger.every_events, self._clock, self._aggregator, self._builder)
+        with closing(windows_ahead(made)) as ready:
+            for window in ready:
+                self._window(window)
+                if self._stop():
+                    break
+                rows += len(window.block)
+                self._end(window)
         return rows
 
-    def _window(self, requests: Requests) -> None:
+    def _window(self, requests: Window) -> None:
         for lane in self._lanes:
-            lane.enter(requests.window, requests.first)
+            lane.enter(requests.number, requests.first)
             self._levers(lane, requests)
         position, count = 0, len(requests.codes)
         while position < count and not self._stop():
@@ -117,8 +94,10 @@ class Replay:
             self._pace(int(requests.clock[until - 1]))
             self._send(requests, position, until)
             position = until
+        for lane in self._lanes:
+            lane.drain()
 
-    def _send(self, requests: Requests, start: int, stop: int) -> None:
+    def _send(self, requests: Window, start: int, stop: int) -> None:
         chosen = requests.codes[start:stop].tolist()
         packed = [self._items.packed[code] for code in chosen]
         keys = [self._items.keys[code] for code in chosen] if self._wall else ()
@@ -128,7 +107,7 @@ class Replay:
             skip = min(max(0, lane.done - requests.first - start), stop - start)
             if skip == stop - start:
                 continue
-            batch = Batch(requests.window, requests.first + start + skip, clock, keys[skip:], packed[skip:])
+            batch = Batch(requests.number, requests.first + start + skip, clock, keys[skip:], packed[skip:])
             meta = lane.meta[(start + skip) * ENTRY_BYTES : stop * ENTRY_BYTES]
             version = lane.totals.policy_version
             lane.send(batch, meta, b"".join(packed[skip:]) if skip else body)
@@ -136,7 +115,7 @@ class Replay:
                 lane.refresh_policy()
                 self._levers(lane, requests)
 
-    def _levers(self, lane: Lane, requests: Requests) -> None:
+    def _levers(self, lane: Lane, requests: Window) -> None:
         if lane.policy == Policy():
             lane.meta = b""
             return
@@ -149,7 +128,7 @@ class Replay:
             return None
         return min((due for state in self._desk.arms.values() if (due := state.due()) is not None), default=None)
 
-    def _settle(self, clock: int, requests: Requests | None) -> None:
+    def _settle(self, clock: int, requests: Window | None) -> None:
         """Have every plan applied whose moment has come, before the first request at `clock` or later is sent."""
         if not self._lockstep:
             return
@@ -180,25 +159,25 @@ class Replay:
             if ahead > 0:
                 time.sleep(ahead)
 
-    def _end(self, window: int, block: EventBlock, end_clock: int, requests_so_far: int) -> None:
+    def _end(self, window: Window) -> None:
+        number, block, end_clock = window.number, window.block, window.end_clock
         self._settle(end_clock, None)
         self._desk.poll()
-        if all(lane.recorded >= window for lane in self._lanes):
+        if all(lane.recorded >= number for lane in self._lanes):
             return
-        records = [lane.record(window, block, end_clock) for lane in self._lanes if lane.recorded < window]
+        records = [lane.record(number, block, end_clock) for lane in self._lanes if lane.recorded < number]
         self._finish_window(records, block.first_row + len(block))
         at_the_end = block.first_row + len(block) >= self._rows
-        if at_the_end or all(lane.done >= requests_so_far for lane in self._lanes):
+        if at_the_end or all(lane.done >= window.first + len(window.codes) for lane in self._lanes):
             return
-        snapshot = self._builder.build(end_clock)
-        self._writer.start(snapshot)
+        self._writer.start(window.snapshot)
         valid = PLAN_VALID_WINDOWS * max(1, end_clock - int(block.clock[0]))
         for arm in self._desk.arms:
             lane, acts = self._by_name[arm], arm in self._exclusive
             lane.arm.tick(end_clock)
-            cache = self._cache_view(lane, snapshot.candidates if acts else NOTHING)
-            context = self._writer.message(arm, window, end_clock + valid, cache, outline=not acts)
-            self._desk.ask(arm, window, context, exclusive=acts)
+            cache = self._cache_view(lane, window.snapshot.candidates if acts else NOTHING)
+            context = self._writer.message(arm, number, end_clock + valid, cache, outline=not acts)
+            self._desk.ask(arm, number, context, exclusive=acts)
             self.asked[arm] += 1
         if self._lockstep:
             for arm in sorted(self._exclusive):

@@ -1,0 +1,87 @@
+"""The log's side of every window, made ahead of the replay in a thread of its own."""
+
+import queue
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aura_replayer.context.aggregator import ContextAggregator
+from aura_replayer.context.snapshot import WorkloadBuilder, WorkloadSnapshot
+from aura_replayer.source.clock import EventClock
+from aura_replayer.source.events import EventBlock, EventLog
+
+__all__ = ["Window", "windows", "windows_ahead"]
+
+AHEAD = 2
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window of the log; `codes`, `clock` and `frequency` are of its requests, shape (n,).
+
+    `first` is the number of the first request over the whole log, `clock` the event clock in ms, `frequency` the decayed
+    requests of the same item before each request, and `end_clock` the clock at the window's end.
+    """
+
+    number: int
+    block: EventBlock
+    first: int
+    codes: NDArray[np.int32]
+    clock: NDArray[np.int64]
+    frequency: NDArray[np.float32]
+    end_clock: int
+    snapshot: WorkloadSnapshot
+
+
+def windows(
+    log: EventLog, size: int, clock: EventClock, aggregator: ContextAggregator, builder: WorkloadBuilder
+) -> Iterator[Window]:
+    """All windows of `size` rows, in order."""
+    first = 0
+    for number, block in enumerate(log.windows(size)):
+        positions = np.flatnonzero(block.requests)
+        codes = block.items[positions]
+        frequency = aggregator.frequency(codes)
+        end_clock = clock.after(block.first_row + len(block) - 1, int(block.clock[-1]))
+        aggregator.observe(block)
+        yield Window(number, block, first, codes, block.clock[positions], frequency, end_clock, builder.build(end_clock))
+        first += len(codes)
+
+
+def windows_ahead(source: Iterator[Window]) -> Generator[Window, None, None]:
+    """The same windows, made up to two ahead in a thread, since the replay mostly waits for its servers."""
+    ready: queue.Queue[Window | BaseException | None] = queue.Queue(AHEAD)
+    abandoned = threading.Event()
+
+    def put(item: Window | BaseException | None) -> bool:
+        while not abandoned.is_set():
+            try:
+                ready.put(item, timeout=POLL_SECONDS)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def make() -> None:
+        try:
+            for window in source:
+                if not put(window):
+                    return
+            put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again where the windows are used
+            put(error)
+
+    thread = threading.Thread(target=make, name="windows", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        abandoned.set()
+        thread.join()
