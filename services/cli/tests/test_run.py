@@ -238,6 +238,7 @@ def test_a_part_that_is_killed_is_named(words: tuple[str, ...], title: str, log:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_an_interrupted_run_stops_in_order(number: signal.Signals, begin: Begin) -> None:
     running = begin()
+    assert not any("redis://" in command for command in running.parts.values()), "a password in the arguments"
     running.process.send_signal(number)
     code, _, err = running.ended(30)
     assert code == 130

@@ -59,11 +59,13 @@ def start_executor(house: Household, plan: RunPlan, arm: str, redis: str) -> Ser
     caps = plan.spec.executor
     listen = f"{LOOPBACK}:{free_port()}"
     argv = [find_executor(), "--kafka", plan.kafka, "--topic-prefix", plan.spec.dependencies.kafka.topic_prefix]
-    argv += ["--experiment", plan.experiment, "--arm", arm, "--run", plan.run, "--redis", redis]
+    argv += ["--experiment", plan.experiment, "--arm", arm, "--run", plan.run]
     argv += ["--mode", "plain" if plan.spec.cache.clock == "wall" else "arm", "--listen", listen]
     argv += ["--max-evict", str(caps.max_evict), "--max-prefetch", str(caps.max_prefetch)]
     argv += ["--ttl-min", str(caps.ttl_min), "--ttl-max", str(caps.ttl_max)]
-    return Service(house.start(f"executor-{arm}", f"the executor of arm {arm}", argv), listen)
+    # The url holds a password, and any user of the machine can list arguments.
+    child = house.start(f"executor-{arm}", f"the executor of arm {arm}", argv, env={"AURA_REDIS": redis})
+    return Service(child, listen)
 
 
 def start_planner(house: Household, plan: RunPlan) -> Service:
@@ -79,6 +81,5 @@ def start_replayer(house: Household, plan: RunPlan, arms: dict[str, str]) -> Ser
     listen = plan.listen or f"{LOOPBACK}:{free_port()}"
     argv = [sys.executable, "-m", "aura_replayer", "--manifest", str(plan.manifest), "--run", plan.run]
     argv += ["--kafka", plan.kafka, "--out", str(plan.out), "--listen", listen, "--bad-rows", plan.bad_rows]
-    for arm, url in arms.items():
-        argv += ["--arm", f"{arm}={url}"]
-    return Service(house.start("replayer", "the replayer", argv), listen)
+    pairs = " ".join(f"{arm}={url}" for arm, url in arms.items())
+    return Service(house.start("replayer", "the replayer", argv, env={"AURA_ARMS": pairs}), listen)
