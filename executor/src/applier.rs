@@ -32,11 +32,12 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Plans in one write, and writes under way at once. A plain Redis is asked for marks first, so only one there.
+    /// Plans in one write, and writes under way at once: enough to keep Redis busy, since every further plan under way
+    /// only waits there. A plain Redis is asked for marks first, so only one write there.
     const fn flight_sizes(self) -> (usize, usize) {
         match self {
-            Self::Arm => (8, 4),
-            Self::Plain => (32, 1),
+            Self::Arm => (2, 2),
+            Self::Plain => (8, 1),
         }
     }
 }

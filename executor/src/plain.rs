@@ -110,8 +110,8 @@ fn outcome(exec: &Value, evicts: bool, prefetches: usize) -> Answer {
     }
     let evicted = if evicts { counts.next().unwrap_or(0) } else { 0 };
     let present = if prefetches > 0 { counts.next().unwrap_or(0) } else { 0 };
-    let prefetched = (prefetches as u64).saturating_sub(present);
-    Answer::Reply(Reply::Applied(Applied { evicted, prefetched, ..Applied::default() }))
+    let new = (prefetches as u64).saturating_sub(present);
+    Answer::Reply(Reply::Applied(Applied { evicted, prefetched: new, ..Applied::default() }))
 }
 
 fn admitted(job: &Job) -> Option<&Admissible> {

@@ -113,13 +113,11 @@ pub async fn commit_all(bus: Arc<Bus>, mut pending: mpsc::Receiver<Pending>) {
         let next = if done.count() == 0 {
             pending.recv().await
         } else {
-            match tokio::time::timeout_at(due, pending.recv()).await {
-                Ok(next) => next,
-                Err(_) => {
-                    commit(&bus, &mut done, CommitMode::Async);
-                    continue;
-                }
-            }
+            let Ok(next) = tokio::time::timeout_at(due, pending.recv()).await else {
+                commit(&bus, &mut done, CommitMode::Async);
+                continue;
+            };
+            next
         };
         let Some(message) = next else { break };
         for answer in message.answers {

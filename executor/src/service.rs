@@ -16,7 +16,7 @@ use crate::redis_link::RedisLink;
 use crate::{http, reporter};
 
 /// Judged plans that wait for Redis; few, because a plan's latency counts from its arrival.
-const JOBS: usize = 8;
+const JOBS: usize = 2;
 const REPORTS: usize = 64;
 const PENDING: usize = 512;
 /// Time for the last answers and the last commit; the whole stop stays within five seconds.
@@ -55,7 +55,7 @@ async fn serve(settings: Settings, bus: Arc<Bus>, metrics: Arc<Metrics>, stop: w
         let (bus, scope, policies) = (bus.clone(), settings.scope, settings.mode == Mode::Arm);
         tokio::spawn(async move { bus.read(&scope, policies, jobs, stop).await })
     };
-    let applied = applier.await?;
+    let ended = applier.await?;
     reading.abort();
     let _ = reading.await;
     let last = async { (answering.await, committing.await) };
@@ -64,5 +64,5 @@ async fn serve(settings: Settings, bus: Arc<Bus>, metrics: Arc<Metrics>, stop: w
     }
     // Leaving the group lets the next executor begin at once; a broker that is gone does not hold the stop.
     let _ = tokio::time::timeout(LEAVE, tokio::task::spawn_blocking(move || drop(bus))).await;
-    applied.map_err(|sentence| anyhow!(sentence))
+    ended.map_err(|sentence| anyhow!(sentence))
 }

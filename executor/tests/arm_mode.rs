@@ -5,9 +5,9 @@ mod common;
 use common::World;
 use serde_json::{Value, json};
 
-fn plan(id: &str, more: Value) -> String {
+fn plan(id: &str, mut more: Value) -> String {
     let mut plan = json!({"plan_id": id, "run": "run-1", "arm": "aura", "window": 3, "planner": "test"});
-    plan.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    plan.as_object_mut().unwrap().append(more.as_object_mut().unwrap());
     plan.to_string()
 }
 
@@ -39,13 +39,13 @@ fn a_plan_is_applied_once_and_answered_with_its_key() {
     let receipt = receipts.next();
     assert_eq!((&receipt["outcome"], &receipt["reason"]), (&json!("refused"), &json!("duplicate")));
     assert_eq!(letters.next()["reason"], "duplicate");
-    assert_eq!(executor.metric("aura_executor_plans_total{outcome=\"applied\"}"), 1.0);
-    assert_eq!(executor.metric("aura_executor_refusals_total{reason=\"duplicate\"}"), 1.0);
-    assert_eq!(executor.metric("aura_executor_refusals_total{reason=\"foreign_key\"}"), 1.0);
-    assert_eq!(executor.metric("aura_executor_evictions_total"), 1.0);
-    assert_eq!(executor.metric("aura_executor_prefetches_total"), 2.0);
-    assert_eq!(executor.metric("aura_executor_plan_duration_seconds_count"), 2.0);
-    assert_eq!(executor.metric("aura_executor_redis_up"), 1.0);
+    assert_eq!(executor.metric("aura_executor_plans_total{outcome=\"applied\"}"), 1);
+    assert_eq!(executor.metric("aura_executor_refusals_total{reason=\"duplicate\"}"), 1);
+    assert_eq!(executor.metric("aura_executor_refusals_total{reason=\"foreign_key\"}"), 1);
+    assert_eq!(executor.metric("aura_executor_evictions_total"), 1);
+    assert_eq!(executor.metric("aura_executor_prefetches_total"), 2);
+    assert_eq!(executor.metric("aura_executor_plan_duration_seconds_count"), 2);
+    assert_eq!(executor.metric("aura_executor_redis_up"), 1);
     assert_eq!((executor.http("/healthz").0, executor.http("/readyz").0), (200, 200));
 }
 
@@ -132,7 +132,7 @@ fn plans_of_others_are_passed_over() {
     world.publish(plan("ours", json!({"evict": ["item:1"]})));
     assert_eq!(receipts.next()["plan_id"], "ours");
     for outcome in ["other_run", "other_arm", "other_experiment"] {
-        assert_eq!(executor.metric(&format!("aura_executor_plans_total{{outcome=\"{outcome}\"}}")), 1.0);
+        assert_eq!(executor.metric(&format!("aura_executor_plans_total{{outcome=\"{outcome}\"}}")), 1);
     }
 }
 

@@ -92,7 +92,7 @@ fn redis_killed_and_started_again() {
         world.publish(json!({"plan_id": "during", "evict": ["item:1"]}).to_string());
         executor.line_with("waiting for Redis");
         assert_eq!(executor.http("/readyz").0, 503);
-        assert_eq!(executor.metric("aura_executor_redis_up"), 0.0);
+        assert_eq!(executor.metric("aura_executor_redis_up"), 0);
         receipts.quiet();
         world.redis = Some(redis_server(world.redis_port));
         world.make_arm(0);

@@ -70,7 +70,7 @@ fn a_dead_letter_shows_4096_characters() {
     let payload = format!("{{{}", "é".repeat(9000));
     let letter = dead_letter(&report(payload.as_bytes(), true, refused("not_json")), "t").unwrap();
     assert_eq!(letter.payload.chars().count(), 4096);
-    let payload = [0xff_u8; 20_000];
+    let payload = vec![0xff_u8; 20_000];
     let letter = dead_letter(&report(&payload, true, refused("not_json")), "t").unwrap();
     assert_eq!(letter.payload, "\u{fffd}".repeat(4096));
 }

@@ -1,5 +1,5 @@
 //! Real servers and a real executor for a test: each test has its own, ended when the test ends.
-#![allow(dead_code, clippy::missing_errors_doc, clippy::must_use_candidate)]
+#![allow(dead_code)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -243,7 +243,8 @@ impl Executor {
             }
         });
         let mut executor = Self { child, address: String::new(), log };
-        executor.address = executor.line_with("listening")["address"].as_str().unwrap().to_owned();
+        let address = executor.line_with("listening")["address"].as_str().unwrap().to_owned();
+        executor.address = address;
         executor
     }
 
@@ -272,7 +273,8 @@ impl Executor {
         (status, text.split_once("\r\n\r\n").unwrap().1.to_owned())
     }
 
-    pub fn metric(&self, name: &str) -> f64 {
+    /// The value of a counter or gauge.
+    pub fn metric(&self, name: &str) -> u64 {
         let text = self.http("/metrics").1;
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
         line.unwrap_or_else(|| panic!("no {name} in\n{text}"))

@@ -117,9 +117,7 @@ def _json(text: str) -> Any:
     Refused with a ValueError: NaN and infinities, numbers beyond a double, lone surrogates, an object with a name twice,
     more than MAX_DEPTH nested objects and arrays.
     """
-    data = json.loads(
-        text, parse_constant=_no_constant, parse_int=_integer, parse_float=_finite, object_pairs_hook=_distinct
-    )
+    data = json.loads(text, parse_constant=_no_constant, parse_int=_integer, parse_float=_finite, object_pairs_hook=_distinct)
     level = [data]
     for depth in range(MAX_DEPTH + 1):
         if depth == MAX_DEPTH and any(isinstance(value, dict | list) for value in level):

@@ -52,8 +52,10 @@ def test_every_reason_has_a_vector() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("item:1"),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from(["evict", "prefetch", "k", "v", "ttl", "policy", "window", "x"]), inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["evict", "prefetch", "k", "v", "ttl", "policy", "window", "x"]), inner, max_size=5)
+    ),
     max_leaves=12,
 )
 
