@@ -10,12 +10,13 @@ import tempfile
 from pathlib import Path
 
 import pyarrow.csv as pc
+from results import Result, below
+
 from aura_cli.embedded import Household
 from aura_cli.embedded.kafka import start_broker
 from aura_cli.embedded.redis import start_redis
 from aura_contract.experiment import SourceSpec
 from aura_data.tables import open_table
-from results import Result, below
 
 __all__ = ["memory_benchmarks"]
 

@@ -8,6 +8,8 @@ import json
 import random
 import time
 
+from results import Result, below
+
 from aura_contract.context import ContextSnapshot, context_id
 from aura_contract.experiment import ExperimentSpec
 from aura_contract.payload import Item
@@ -20,7 +22,6 @@ from aura_planner.reasoners.heuristic import HeuristicReasoner
 from aura_planner.reasoners.model import ModelReasoner, Reply
 from aura_planner.reasoners.noop import NoopReasoner
 from aura_planner.reasoners.random import RandomReasoner
-from results import Result, below
 
 __all__ = ["planner_benchmarks"]
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import redis
+from results import Result, at_least
+
 from aura_bus import ensure_topics
 from aura_cli.embedded import Household
 from aura_cli.embedded.kafka import start_broker
@@ -33,7 +35,6 @@ from aura_replayer.results import JsonLines
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import LogSummary, scan
-from results import Result, at_least
 
 __all__ = ["replay_benchmarks"]
 
@@ -45,7 +46,11 @@ apiVersion: aura.dev/v1alpha1
 kind: AuraExperiment
 metadata: {{name: bench}}
 spec:
-  workload: {{source: {{dataset: complete-journey}}, columns: {{item: item, session: session, action: action}}, requests: [purchase], limit: {rows}}}
+  workload:
+    source: {{dataset: complete-journey}}
+    columns: {{item: item, session: session, action: action}}
+    requests: [purchase]
+    limit: {rows}
   catalog: {{source: {{dataset: complete-journey}}}}
   cache: {{capacity: 5%}}
   planner: {{backend: noop}}

@@ -3,12 +3,14 @@
 import argparse
 from collections.abc import Callable
 
+from execution import executor_benchmarks
 from memory import memory_benchmarks
 from planner import planner_benchmarks
 from replay import replay_benchmarks
 from results import RESULTS, Result, merge
 
 SUITES: dict[str, Callable[[], list[Result]]] = {
+    "executor": executor_benchmarks,
     "memory": memory_benchmarks,
     "planner": planner_benchmarks,
     "replay": replay_benchmarks,

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+
 from aura_contract.experiment import ExperimentSpec
 from aura_data.catalog import EmptyCatalog
 from aura_evidence.ceilings import ceilings

@@ -4,13 +4,10 @@ import secrets
 from pathlib import Path
 from typing import Literal
 
-from aura_contract.manifest import load_manifest
-from aura_data.catalog import load_mongodb
-from aura_data.neighbours import build_neighbours
-from aura_data.tables import DataError
 from rich.console import Console
 
 from aura_cli import rundir
+from aura_cli.ceilings import write_ceilings
 from aura_cli.embedded import Household
 from aura_cli.embedded.services import RunPlan
 from aura_cli.errors import InputError, PartLostError
@@ -19,6 +16,10 @@ from aura_cli.preflight import check_files, warnings
 from aura_cli.signals import StopSignals
 from aura_cli.supervisor import Supervisor
 from aura_cli.view import make_view
+from aura_contract.manifest import load_manifest
+from aura_data.catalog import load_mongodb
+from aura_data.neighbours import build_neighbours
+from aura_data.tables import DataError
 
 __all__ = ["load_catalogue", "run_experiment", "validate_experiment"]
 
@@ -63,6 +64,7 @@ def run_experiment(
             # A full disk also swallows the sentences that the parts write into their logs.
             rundir.writable_or_raise(folder)
             raise
+        write_ceilings(experiment.spec, manifest.resolve().parent, folder, bad_rows)
         report = write_report(folder)
         show_outcome(console, read_verdict(folder), report)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from aura_contract.manifest import ManifestError
 from rich.console import Console
 
 from aura_cli import commands
 from aura_cli.errors import AuraError, InputError
 from aura_cli.outcome import read_verdict, sentence, write_report
+from aura_contract.manifest import ManifestError
 
 __all__ = ["app", "main"]
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from aura_contract.results import Verdict
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from aura_cli.errors import InputError
+from aura_contract.results import Verdict
 
 __all__ = ["read_verdict", "sentence", "show_outcome", "write_report"]
 

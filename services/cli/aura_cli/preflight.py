@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from aura_contract.experiment import CatalogSpec, ExperimentSpec, SourceSpec, WorkloadSpec
-from aura_data.tables import DataError, TableKind, open_table
-
 from aura_cli.embedded.ports import http_get
 from aura_cli.errors import InputError
+from aura_contract.experiment import CatalogSpec, ExperimentSpec, SourceSpec, WorkloadSpec
+from aura_data.tables import DataError, TableKind, open_table
 
 __all__ = ["check_files", "warnings"]
 

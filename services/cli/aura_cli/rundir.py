@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from aura_contract.experiment import AuraExperiment
 
 from aura_cli.errors import InputError
+from aura_contract.experiment import AuraExperiment
 
 __all__ = ["default_folder", "prepare", "writable_or_raise", "write_manifest"]
 

@@ -4,11 +4,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from aura_bus import BusError, ensure_topics
-from aura_contract.results import Progress
-from aura_contract.topics import Topics
 from pydantic import ValidationError
 
+from aura_bus import BusError, ensure_topics
 from aura_cli.embedded.household import Child, Household
 from aura_cli.embedded.kafka import start_broker
 from aura_cli.embedded.ports import http_get
@@ -16,6 +14,8 @@ from aura_cli.embedded.redis import start_redis
 from aura_cli.embedded.services import RunPlan, Service, find_executor, start_executor, start_planner, start_replayer
 from aura_cli.errors import AuraError, InputError, InterruptedRunError, PartLostError
 from aura_cli.view import View
+from aura_contract.results import Progress
+from aura_contract.topics import Topics
 
 __all__ = ["Supervisor"]
 

@@ -4,12 +4,13 @@ import time
 from types import TracebackType
 from typing import Protocol, Self
 
-from aura_contract.results import Progress
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+
+from aura_contract.results import Progress
 
 __all__ = ["LiveView", "PlainView", "View", "make_view"]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from aura_cli.embedded import Household
 
 # Test folders are no packages, so what two test modules share has to be put on the path.

@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+from cli_helpers import ENVIRONMENT, eventually, group_alive
+
 from aura_cli.embedded import Household
 from aura_cli.errors import PartLostError
-from cli_helpers import ENVIRONMENT, eventually, group_alive
 
 SCRIPT = """
 import sys, time

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from aura_cli.main import main
 from aura_contract.manifest import load_manifest
 

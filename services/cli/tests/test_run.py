@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from aura_cli.embedded.ports import free_port
 from cli_helpers import ENVIRONMENT, children, eventually, group_alive
+
+from aura_cli.embedded.ports import free_port
 
 EVENTS = 20_000
 MANIFEST = """\

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import redis as client
+
 from aura_bus import Publisher, Subscriber, ensure_topics
 from aura_cli.embedded import Household
 from aura_cli.embedded import redis as redis_part

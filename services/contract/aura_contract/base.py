@@ -12,7 +12,9 @@ CONTRACT_VERSION = 1
 class ManifestModel(BaseModel):
     """Part of an `AuraExperiment`: camelCase on the wire, and an unknown field is an error."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, coerce_numbers_to_str=True
+    )
 
 
 class MessageModel(BaseModel):

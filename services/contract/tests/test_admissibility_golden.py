@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from aura_contract.admissibility import KEY_PREFIX, Admissible, Refused, admissible
 from aura_contract.experiment import ExecutorSpec
 from aura_contract.receipt import DeadLetter, Receipt
-from hypothesis import given
-from hypothesis import strategies as st
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 VECTORS: list[dict[str, Any]] = json.loads((GOLDEN / "plan_admissibility.json").read_text(encoding="utf-8"))

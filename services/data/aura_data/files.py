@@ -8,8 +8,8 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
-from aura_contract.experiment import SourceSpec
 
+from aura_contract.experiment import SourceSpec
 from aura_data.errors import DataError, explain, redact
 
 __all__ = ["HEAD_BYTES", "SourceFile", "locate"]

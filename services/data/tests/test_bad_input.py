@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
+
 from aura_contract.experiment import FileFormat, SourceSpec
 from aura_data.tables import DataError, fingerprint, open_table
 

@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from aura_contract.experiment import CatalogColumns, CatalogSpec, Endpoint, SourceSpec
 from aura_contract.payload import Item
 from aura_data.catalog import EmptyCatalog, FileCatalog, load_mongodb, open_catalog
 from aura_data.catalog.records import clean_text
 from aura_data.tables import DataError
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 
 def catalog(tmp_path: Path, rows: list[dict[str, object]], **columns: str | None) -> FileCatalog:

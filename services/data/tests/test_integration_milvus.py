@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from testcontainers.core.container import DockerContainer
+
 from aura_contract.experiment import CatalogColumns, CatalogSpec, Endpoint, SourceSpec
 from aura_data.neighbours import MilvusNeighbours, build_neighbours
 from aura_data.tables import DataError
-from testcontainers.core.container import DockerContainer
 
 pytestmark = pytest.mark.integration
 

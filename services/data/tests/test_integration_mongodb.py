@@ -7,13 +7,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+from testcontainers.core.container import DockerContainer
+
 from aura_contract.experiment import CatalogColumns, CatalogSpec, Endpoint, SourceSpec
 from aura_contract.payload import Item
 from aura_data.catalog import MongoCatalog, load_mongodb, open_catalog
 from aura_data.tables import DataError, open_table
-from pymongo import MongoClient
-from pymongo.errors import PyMongoError
-from testcontainers.core.container import DockerContainer
 
 pytestmark = pytest.mark.integration
 

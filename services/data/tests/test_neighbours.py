@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from aura_contract.experiment import CatalogColumns, CatalogSpec, Endpoint, SourceSpec
 from aura_data.neighbours import MilvusNeighbours, NoNeighbours, TextEncoder, build_neighbours
 from aura_data.tables import DataError

@@ -15,10 +15,11 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from aura_contract.experiment import FileFormat, SourceSpec
-from aura_data.tables import DataError, fingerprint, open_table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from aura_contract.experiment import FileFormat, SourceSpec
+from aura_data.tables import DataError, fingerprint, open_table
 
 COLUMNS = {"time": "ts", "user": "who", "session": "visit", "item": "sku", "action": "what"}
 ROWS: list[dict[str, Any]] = [

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from aura_contract.plan import Plan
-from aura_contract.results import WindowRecord
 from markupsafe import Markup
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from aura_contract.plan import Plan
+from aura_contract.results import WindowRecord
 from aura_evidence.facts import Facts
 from aura_evidence.figure import GRID, INK, MARGIN, MUTED, arm_colour, canvas, clean, spread, svg
 from aura_evidence.verdict import MARGIN_POINTS

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from aura_contract.results import WindowRecord
 from numpy.typing import NDArray
 
+from aura_contract.results import WindowRecord
 from aura_evidence.bootstrap import interval
 
 __all__ = ["Difference", "Paired", "by_arm", "difference", "paired", "totals"]

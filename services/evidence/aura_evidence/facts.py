@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aura_contract.results import ArmResult, Verdict, WindowRecord
-
 from aura_evidence.comparison import Difference, Paired, by_arm, difference, paired
 from aura_evidence.folder import CEILING_NAMES, RunFolder
 

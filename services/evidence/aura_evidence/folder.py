@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import Field, ValidationError
+
 from aura_contract.base import MessageModel
 from aura_contract.experiment import AuraExperiment
 from aura_contract.manifest import ManifestError, load_manifest
 from aura_contract.plan import Plan
 from aura_contract.receipt import Receipt
 from aura_contract.results import Verdict, WindowRecord
-from pydantic import Field, ValidationError
 
 __all__ = ["CEILING_NAMES", "Ceiling", "ReportError", "RunFolder", "read_folder"]
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from aura_contract.plan import Plan
 from aura_contract.receipt import Receipt
 from aura_contract.results import WindowRecord
-
 from aura_evidence.facts import ArmRow, Facts
 
 __all__ = ["Action", "Moment", "Standing", "moments"]

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from aura_contract.results import ArmResult, PlanCounts, Verdict, VerdictName, WindowRecord
 
+from aura_contract.results import ArmResult, PlanCounts, Verdict, VerdictName, WindowRecord
 from aura_evidence.comparison import Difference, by_arm, difference, paired, totals
 from aura_evidence.warmup import Warmup, warmup
 

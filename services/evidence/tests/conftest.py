@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from aura_contract.plan import Policy
 from aura_contract.results import WindowRecord
 

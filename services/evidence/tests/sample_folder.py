@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from aura_contract.plan import Plan, Policy, Prefetch
 from aura_contract.receipt import ActionCounts, Receipt
 from aura_contract.results import PlanCounts, WindowRecord

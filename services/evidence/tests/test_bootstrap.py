@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from aura_evidence.bootstrap import block_length, interval
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
+from aura_evidence.bootstrap import block_length, interval
 
 Counts = NDArray[np.int64]
 

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+
 from aura_evidence.ceilings import ceilings
 
 

@@ -7,14 +7,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sample_folder import write_sample
+
 from aura_evidence.charts import curves
 from aura_evidence.facts import gather
 from aura_evidence.figure import clean, spread
 from aura_evidence.folder import read_folder
 from aura_evidence.report import ReportError, write_report
-from hypothesis import given
-from hypothesis import strategies as st
-from sample_folder import write_sample
 
 HOSTILE = "<script>alert(1)</script>\"'--><img src=x onerror=alert(2)>$x^2$ \N{RIGHT-TO-LEFT OVERRIDE}&lt;"
 VOID = {"meta", "br", "img", "link", "hr"}

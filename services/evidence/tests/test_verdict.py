@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from aura_contract.results import PlanCounts, Verdict, WindowRecord
 from aura_evidence.comparison import Difference, paired
 from aura_evidence.verdict import decide, make_verdict
 from aura_evidence.warmup import Warmup, warmup
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 Record = Callable[..., WindowRecord]
 

@@ -3,10 +3,10 @@
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
-from aura_contract.context import Caps
-from aura_contract.plan import Admit, Frequency, Policy, TtlClass
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from aura_contract.context import Caps
+from aura_contract.plan import Admit, Frequency, Policy, TtlClass
 from aura_planner.decision import Decision, DiscardReason, Expand
 from aura_planner.parsing import AnswerError, first_object
 from aura_planner.prompt import FANOUT, KeysPrompt, LeversPrompt

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from aura_contract.context import Caps, ContextSnapshot
 from aura_contract.payload import key_of
 from aura_contract.plan import Prefetch
-
 from aura_planner.decision import Decision
 from aura_planner.enrichment import Enrichment
 

@@ -13,7 +13,6 @@ from aura_bus import BusError, Publisher, Subscriber, ensure_topics
 from aura_contract.experiment import AuraExperiment
 from aura_contract.manifest import ManifestError, load_manifest
 from aura_contract.topics import PLANNER_GROUP, Topics
-
 from aura_planner import logs
 from aura_planner.endpoints import Endpoints
 from aura_planner.errors import SetupError

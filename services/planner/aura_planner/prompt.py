@@ -9,7 +9,6 @@ from typing import Any
 
 from aura_contract.context import Candidate, Caps, ContextSnapshot
 from aura_contract.payload import key_of
-
 from aura_planner.candidates import falling, present, rising, shortlist
 from aura_planner.decision import Expand
 from aura_planner.untrusted import plain, quoted

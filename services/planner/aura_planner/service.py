@@ -7,11 +7,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from aura_bus import BusError, Publisher, Received, Subscriber
 from aura_contract.base import CONTRACT_VERSION
 from aura_contract.context import ContextSnapshot
-from pydantic import ValidationError
-
 from aura_planner.ledger import Entry, Ledger
 from aura_planner.metrics import Metrics
 from aura_planner.pipeline import Made, Pipeline

@@ -7,7 +7,6 @@ from aura_contract.experiment import ExperimentSpec
 from aura_data.catalog import open_catalog
 from aura_data.errors import DataError
 from aura_data.neighbours import MilvusNeighbours, Neighbours
-
 from aura_planner.enrichment import Enrichment
 from aura_planner.errors import SetupError
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from aura_contract.context import ContextSnapshot, WorkloadView, context_id
 from aura_contract.experiment import ExperimentSpec
 

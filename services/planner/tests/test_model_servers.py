@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from aura_contract.context import ContextSnapshot
 from aura_planner.decision import Decision, Reasoner
 from aura_planner.reasoners import build

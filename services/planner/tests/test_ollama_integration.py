@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from aura_contract.admissibility import Admissible, admissible
 from aura_contract.context import ContextSnapshot
 from aura_contract.experiment import ExecutorSpec

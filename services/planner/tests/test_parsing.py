@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from aura_contract.context import Caps
 from aura_planner.answers import keys_decision, levers_decision
 from aura_planner.parsing import AnswerError, first_object
 from aura_planner.prompt import KeysPrompt, LeversPrompt
-from hypothesis import given
-from hypothesis import strategies as st
 
 GOOD = {"evict": ["item:1"], "prefetch": [{"k": "item:2", "v": "x", "ttl": 900}]}
 CAPS = Caps(max_evict=3, max_prefetch=3, ttl_min=60, ttl_max=3600)

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from aura_contract.admissibility import Admissible, admissible
 from aura_contract.context import ContextSnapshot
 from aura_contract.experiment import ExecutorSpec, ExperimentSpec
@@ -15,8 +18,6 @@ from aura_planner.decision import Decision
 from aura_planner.enrichment import Enrichment
 from aura_planner.guard import guarded
 from aura_planner.pipeline import Pipeline
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 MakeContext = Callable[..., ContextSnapshot]
 MakeSpec = Callable[..., ExperimentSpec]

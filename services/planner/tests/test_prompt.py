@@ -7,11 +7,12 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from aura_contract.context import ContextSnapshot
 from aura_planner.prompt import MAX_PROMPT_CHARS, keys_prompt, levers_prompt
 from aura_planner.untrusted import plain
-from hypothesis import given
-from hypothesis import strategies as st
 
 MakeContext = Callable[..., ContextSnapshot]
 GOLDEN = Path(__file__).parent / "golden"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from aura_contract.context import ContextSnapshot
 from aura_contract.experiment import ExperimentSpec
 from aura_contract.plan import Plan

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from aura_bus import Publisher, Subscriber, ensure_topics
 from aura_contract.context import ContextSnapshot
 from aura_contract.plan import Plan

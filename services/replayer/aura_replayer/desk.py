@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
+
 from aura_bus import Publisher, Received, Subscriber
 from aura_contract.plan import Plan
 from aura_contract.receipt import Receipt
 from aura_contract.results import PlanCounts
 from aura_contract.topics import Topics, message_key
-from pydantic import ValidationError
-
 from aura_replayer.results import JsonLines
 
 __all__ = ["ArmPlans", "PlanDesk", "PlanLost"]

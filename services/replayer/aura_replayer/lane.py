@@ -5,9 +5,9 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from aura_contract.plan import Policy
 from aura_contract.results import WindowRecord
-
 from aura_replayer.arm.base import Arm, Batch, Totals
 from aura_replayer.source.events import EventBlock
 

@@ -1,8 +1,9 @@
 """From a policy's levers to the five bytes an entry that the arm's library reads: priority bonus and flags."""
 
 import numpy as np
-from aura_contract.plan import Policy
 from numpy.typing import NDArray
+
+from aura_contract.plan import Policy
 
 __all__ = ["ENTRY_BYTES", "FREQUENCY_WEIGHT", "encode_levers"]
 

@@ -10,7 +10,6 @@ from types import FrameType
 from aura_bus import BusError
 from aura_contract.manifest import ManifestError, load_manifest
 from aura_data.tables import DataError
-
 from aura_replayer.arm.base import ArmLost
 from aura_replayer.desk import PlanLost
 from aura_replayer.monitor import Monitor

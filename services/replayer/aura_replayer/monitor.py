@@ -5,8 +5,9 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from aura_contract.results import Progress, WindowRecord
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from aura_contract.results import Progress, WindowRecord
 
 __all__ = ["Monitor"]
 

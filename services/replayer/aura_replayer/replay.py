@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 
 import numpy as np
+from numpy.typing import NDArray
+
 from aura_contract.context import CacheView, LastPlan
 from aura_contract.experiment import ExperimentSpec
 from aura_contract.plan import Plan, Policy
 from aura_contract.receipt import Receipt
 from aura_contract.results import WindowRecord
-from numpy.typing import NDArray
-
 from aura_replayer.arm.base import Batch
 from aura_replayer.arm.sizing import Sizing
 from aura_replayer.context.aggregator import ContextAggregator

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 from typing import IO, TypeVar
 
-from aura_contract.base import MessageModel
 from pydantic import BaseModel
+
+from aura_contract.base import MessageModel
 
 __all__ = ["JsonLines", "SizingRecord", "read_lines", "write_whole"]
 

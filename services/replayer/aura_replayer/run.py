@@ -13,7 +13,6 @@ from aura_contract.topics import Topics
 from aura_data.catalog import open_catalog
 from aura_data.tables import fingerprint
 from aura_evidence.verdict import make_verdict
-
 from aura_replayer.arm.event_arm import EventArm
 from aura_replayer.arm.sizing import Sizing, measure
 from aura_replayer.arm.wall_arm import WallArm

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 import redis
+
 from aura_contract.experiment import TtlSpec
 from aura_contract.plan import Policy
 from aura_replayer.arm.base import ArmLost, Batch, Totals

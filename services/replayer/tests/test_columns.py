@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from aura_contract.experiment import ClockSpec, TimestampClock, WorkloadSpec
 from aura_contract.plan import Policy
 from aura_data.catalog import EmptyCatalog
@@ -17,8 +20,6 @@ from aura_replayer.source.clock import EventClock
 from aura_replayer.source.events import EventBlock, EventLog
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import scan
-from hypothesis import given
-from hypothesis import strategies as st
 
 COLUMNS = {"item": "item", "user": "user", "session": None, "time": "time", "action": "action"}
 LOG = "time,user,item,action\n" + "".join(f"{n},u{n % 3},{n % 7},{'click' if n % 2 else 'view'}\n" for n in range(100))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from aura_contract.experiment import CacheSpec, CatalogSpec, TtlSpec, WorkloadSpec
 from aura_data.catalog import open_catalog
 from aura_replayer.arm.base import Batch

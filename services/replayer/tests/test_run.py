@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+
 from aura_bus import Subscriber
 from aura_contract.context import ContextSnapshot, context_id
 from aura_contract.results import Verdict, WindowRecord

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from aura_simulator import belady, clairvoyant_prefetch, hit_ratio
-from aura_simulator.trace import Codes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_policies import most_hits
+
+from aura_simulator import belady, clairvoyant_prefetch, hit_ratio
+from aura_simulator.trace import Codes
 
 tiny_traces = st.lists(st.integers(0, 4), max_size=10).map(lambda codes: np.array(codes, np.int64))
 traces = st.lists(st.integers(0, 12), max_size=120).map(lambda codes: np.array(codes, np.int64))

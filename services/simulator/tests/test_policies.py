@@ -4,12 +4,13 @@ from random import Random
 
 import numpy as np
 import pytest
-from aura_simulator import POLICIES, belady, hit_ratio, lru, priority, s3fifo, simulate, ttl
-from aura_simulator.priority import TtlTiers, decayed_frequency, frequency_bonus
-from aura_simulator.trace import Codes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_policies import most_hits, naive_lru, naive_priority, naive_s3fifo
+
+from aura_simulator import POLICIES, belady, hit_ratio, lru, priority, s3fifo, simulate, ttl
+from aura_simulator.priority import TtlTiers, decayed_frequency, frequency_bonus
+from aura_simulator.trace import Codes
 
 traces = st.lists(st.integers(-3, 12), max_size=120).map(lambda codes: np.array(codes, np.int64))
 tiny_traces = st.lists(st.integers(0, 4), max_size=12).map(lambda codes: np.array(codes, np.int64))

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from aura_simulator import belady, hit_ratio, lru, priority, sampled_priority
 from aura_simulator.priority import decayed_frequency, frequency_bonus
 from aura_simulator.trace import Codes
-from hypothesis import given
-from hypothesis import strategies as st
 
 traces = st.lists(st.integers(0, 12), max_size=120).map(lambda codes: np.array(codes, np.int64))
 

@@ -6,11 +6,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from aura_contract.experiment import ExperimentSpec
-
 from aura_cli.embedded.household import Child, Household
 from aura_cli.embedded.ports import LOOPBACK, free_port
 from aura_cli.errors import PartLostError
+from aura_contract.experiment import ExperimentSpec
 
 __all__ = ["RunPlan", "Service", "find_executor", "start_executor", "start_planner", "start_replayer"]
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from aura_contract.experiment import CatalogSpec
-from aura_contract.payload import Item
 from numpy.typing import NDArray
 
+from aura_contract.experiment import CatalogSpec
+from aura_contract.payload import Item
 from aura_data.catalog.records import CatalogRows
 
 __all__ = ["FileCatalog"]

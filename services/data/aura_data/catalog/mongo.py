@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from aura_contract.experiment import CatalogSpec, Endpoint
-from aura_contract.payload import Item
 from pymongo import MongoClient, ReplaceOne
 from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
 
+from aura_contract.experiment import CatalogSpec, Endpoint
+from aura_contract.payload import Item
 from aura_data.catalog.base import ProgressCallback
 from aura_data.catalog.records import CatalogRows, clean_text
 from aura_data.errors import DataError, redact

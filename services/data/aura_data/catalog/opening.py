@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from aura_contract.experiment import CatalogSpec, Endpoint
-
 from aura_data.catalog.base import Catalog, EmptyCatalog
 from aura_data.catalog.file import FileCatalog
 from aura_data.catalog.mongo import MongoCatalog

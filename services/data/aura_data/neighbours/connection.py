@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from aura_contract.experiment import Endpoint
-
 from aura_data.errors import DataError, redact
 
 __all__ = ["DEFAULT_COLLECTION", "Connection", "Target"]

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aura_contract.experiment import ExperimentSpec
-
 from aura_planner.decision import Reasoner
 from aura_planner.reasoners.auto import choose
 from aura_planner.reasoners.heuristic import HeuristicReasoner

@@ -4,7 +4,6 @@ import logging
 from dataclasses import replace
 
 from aura_contract.context import ContextSnapshot
-
 from aura_planner.decision import Decision, Reasoner
 
 __all__ = ["FallbackReasoner", "choose"]

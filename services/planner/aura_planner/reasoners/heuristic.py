@@ -2,7 +2,6 @@
 
 from aura_contract.context import ContextSnapshot
 from aura_contract.plan import Admit, Frequency, Policy
-
 from aura_planner.candidates import falling, rising
 from aura_planner.decision import Decision
 

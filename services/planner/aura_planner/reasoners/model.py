@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from aura_contract.context import ContextSnapshot
-
 from aura_planner.answers import keys_decision, levers_decision
 from aura_planner.decision import Decision, Expand, unplanned
 from aura_planner.parsing import AnswerError

@@ -1,7 +1,6 @@
 """The planner that changes nothing: the control that every other planner must beat."""
 
 from aura_contract.context import ContextSnapshot
-
 from aura_planner.decision import Decision
 
 __all__ = ["NoopReasoner"]

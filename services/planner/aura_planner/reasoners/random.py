@@ -4,7 +4,6 @@ from typing import get_args
 
 from aura_contract.context import Candidate, ContextSnapshot
 from aura_contract.plan import Admit, Frequency, Policy
-
 from aura_planner.candidates import absent, generator, present
 from aura_planner.decision import Decision
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from aura_contract.context import ContextSnapshot
-from aura_contract.plan import Plan
 from pydantic import ValidationError
 
+from aura_contract.context import ContextSnapshot
+from aura_contract.plan import Plan
 from aura_planner.decision import Decision, unplanned
 from aura_planner.errors import SetupError
 

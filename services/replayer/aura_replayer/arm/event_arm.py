@@ -7,11 +7,11 @@ from importlib.resources import files
 from typing import Any, TypeVar
 
 import redis
+from redis.connection import Connection
+
 from aura_contract.arm import CONFIG_KEY, CREDIT_KEY, PLAN_ORDER_KEY, PLANS_KEY, POLICY_KEY, STATE_KEY
 from aura_contract.experiment import TtlSpec
 from aura_contract.plan import Plan, Policy
-from redis.connection import Connection
-
 from aura_replayer.arm.base import COUNTERS, ArmLost, Batch, Totals, decoded
 
 __all__ = ["EventArm", "encode_command"]

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
+
 from aura_contract.experiment import CacheSpec
 from aura_contract.quantities import parse_bytes, parse_share
 from aura_data.tables import DataError
-from numpy.typing import NDArray
-
 from aura_replayer.arm.base import Batch, Totals
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import LogSummary

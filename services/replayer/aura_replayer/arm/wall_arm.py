@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import redis
+
 from aura_contract.arm import STATE_KEY
 from aura_contract.experiment import TtlSpec
 from aura_contract.plan import Plan, Policy
-
 from aura_replayer.arm.base import COUNTERS, ArmLost, Batch, Totals, decoded
 
 __all__ = ["WallArm"]

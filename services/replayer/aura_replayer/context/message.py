@@ -4,10 +4,10 @@ import json
 import time
 
 import numpy as np
+
 from aura_contract.base import CONTRACT_VERSION
 from aura_contract.context import CacheView, Caps, context_id
 from aura_contract.experiment import ExecutorSpec
-
 from aura_replayer.context.snapshot import WorkloadSnapshot
 
 __all__ = ["ContextWriter"]

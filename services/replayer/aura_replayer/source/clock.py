@@ -1,8 +1,9 @@
 """The experiment's clock: milliseconds from 0 at the log's first event, by event rate or by the log's own times."""
 
 import numpy as np
-from aura_contract.experiment import ClockSpec
 from numpy.typing import NDArray
+
+from aura_contract.experiment import ClockSpec
 
 __all__ = ["EventClock"]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from aura_contract.experiment import WorkloadSpec
-from aura_data.tables import DataError, Table, open_table
 from numpy.typing import NDArray
 
+from aura_contract.experiment import WorkloadSpec
+from aura_data.tables import DataError, Table, open_table
 from aura_replayer.source.clock import EventClock
 from aura_replayer.source.items import ItemTable
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
+
 from aura_contract.payload import Item, key_of, payload_of, plain_payload
 from aura_data.catalog import Catalog
-from numpy.typing import NDArray
 
 __all__ = ["ItemTable", "pack"]
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from aura_data.tables import DataError
 from numpy.typing import NDArray
 
+from aura_data.tables import DataError
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
 
