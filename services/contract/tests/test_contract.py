@@ -52,7 +52,7 @@ def test_defaults() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("capacity: 5%", "capacity: 5"), "m: spec.cache.capacity: '5' is not a share; write it like 5%, above 0% and at most 100% (got '5')"),
+        (("capacity: 5%", "capacity: 5"), "m: spec.cache.capacity: '5' is not a share; write it like 5%, above 0% and at most 100% (got 5)"),
         (("capacity: 5%", "memory: 8Mb"), "m: spec.cache.memory: '8Mb' is not an amount of memory; write it like 8Mi, 500k or 1048576 (got '8Mb')"),
         (("capacity: 5%", "memory: 1Ki"), "m: spec.cache.memory: 1Ki is too small; an arm needs at least 64Ki (got '1Ki')"),
         (("capacity: 5%", "memory: 8Mi, capacity: 5%"), "m: spec.cache: give exactly one of memory (such as 8Mi) or capacity (such as 5%)"),
