@@ -198,8 +198,8 @@ class PlannerSpec(ManifestModel):
 class ExecutorSpec(ManifestModel):
     """Caps that the executor enforces on every plan; TTLs in seconds."""
 
-    max_evict: int = Field(20, ge=0, le=10000)
-    max_prefetch: int = Field(20, ge=0, le=10000)
+    max_evict: int = Field(20, ge=0, le=5000)
+    max_prefetch: int = Field(20, ge=0, le=5000)
     ttl_min: int = Field(60, ge=1)
     ttl_max: int = Field(3600, ge=1)
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from aura_contract.plan import Policy
 
-__all__ = ["ENTRY_BYTES", "FREQUENCY_WEIGHT", "encode_levers"]
+__all__ = ["ENTRY_BYTES", "FREQUENCY_WEIGHT", "NO_FILL", "encode_levers"]
 
 ENTRY_BYTES = 5
 

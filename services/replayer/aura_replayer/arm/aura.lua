@@ -155,22 +155,34 @@ local function remember(plan_id, status, evicted, prefetched)
   if redis.call('LLEN', PLAN_ORDER) > PLANS_KEPT then redis.call('HDEL', PLANS, redis.call('LPOP', PLAN_ORDER)) end
 end
 
+-- Splits off held-out keys: the others of argv[from], argv[from + step] …, and how many were held out.
+local function touchable(argv, from, count, step, share)
+  local keys, places, kept = {}, {}, 0
+  for i = 0, count - 1 do
+    local at = from + i * step
+    if held_out(argv[at], share) then
+      kept = kept + 1
+    else
+      keys[#keys + 1], places[#places + 1] = argv[at], at
+    end
+  end
+  return keys, places, kept
+end
+
 local function carry_out(argv, state, share)
   local now, number = tonumber(state.now), tonumber(state.plans) + 1
   local clock = string.format('%013d', now)
   local priority = FAR + tonumber(state.requests or 0)
   local evicts, prefetches = tonumber(argv[8]), tonumber(argv[9])
-  local evicted, prefetched, kept_evict, kept_prefetch = 0, 0, 0, 0
-  for i = 10, 9 + evicts do
-    if held_out(argv[i], share) then kept_evict = kept_evict + 1
-    else evicted = evicted + redis.call('DEL', argv[i]) end
-  end
-  for i = 10 + evicts, 9 + evicts + 3 * prefetches, 3 do
-    local key, value, ttl = argv[i], argv[i + 1], tonumber(argv[i + 2])
-    if held_out(key, share) then kept_prefetch = kept_prefetch + 1
-    elseif not live(key, clock) then
-      local header = string.format('p%013d%08d', now + ttl * 1000, number)
-      redis.call('SET', key, header .. value, 'PXAT', priority)
+  local evict, _, kept_evict = touchable(argv, 10, evicts, 1, share)
+  local fetch, places, kept_prefetch = touchable(argv, 10 + evicts, prefetches, 3, share)
+  local evicted, prefetched = 0, 0
+  if #evict > 0 then evicted = redis.call('DEL', unpack(evict)) end
+  local held = #fetch > 0 and redis.call('MGET', unpack(fetch)) or {}
+  for i, key in ipairs(fetch) do
+    if not held[i] or string.sub(held[i], 2, 14) <= clock then
+      local value, ttl = argv[places[i] + 1], tonumber(argv[places[i] + 2])
+      redis.call('SET', key, string.format('p%013d%08d', now + ttl * 1000, number) .. value, 'PXAT', priority)
       prefetched = prefetched + 1
     end
   end
@@ -218,8 +230,9 @@ local function state(_, _)
     redis.call('HGETALL', CREDIT), items(), used_memory()}
 end
 
-redis.register_function('aura_setup', setup)
-redis.register_function('aura_batch', batch)
-redis.register_function('aura_apply', apply)
-redis.register_function('aura_probe', probe)
-redis.register_function('aura_state', state)
+-- A server that connections alone have filled must shrink to nothing, not refuse: so allow-oom. Redis still evicts first.
+redis.register_function{function_name = 'aura_setup', callback = setup, flags = {'allow-oom'}}
+redis.register_function{function_name = 'aura_batch', callback = batch, flags = {'allow-oom'}}
+redis.register_function{function_name = 'aura_apply', callback = apply, flags = {'allow-oom'}}
+redis.register_function{function_name = 'aura_probe', callback = probe, flags = {'no-writes'}}
+redis.register_function{function_name = 'aura_state', callback = state, flags = {'no-writes'}}

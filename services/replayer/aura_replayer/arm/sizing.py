@@ -11,6 +11,7 @@ from aura_contract.experiment import CacheSpec
 from aura_contract.quantities import parse_bytes, parse_share
 from aura_data.tables import DataError
 from aura_replayer.arm.base import Batch, Totals
+from aura_replayer.levers import NO_FILL
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import LogSummary
 
@@ -21,7 +22,7 @@ BATCH = 200
 
 SMALLEST = 32
 SAMPLE = 4000
-NO_FILL = bytes((0, 0, 0, 0, 4))
+UNFILLED = bytes((0, 0, 0, 0, NO_FILL))
 WARM_CALLS = 26
 IN_FLIGHT = 3
 CHURN_ROUNDS = 16
@@ -116,7 +117,7 @@ def _empty_and_full(arm: Scratch, items: ItemTable, codes: NDArray[np.int64], si
     # The first round lets the server allocate what it keeps for good: statistics, buffers, tables.
     for _ in range(2):
         arm.begin("sizing", 0, 0)
-        _send(arm, items, np.resize(codes, WARM_CALLS * size), size, NO_FILL)
+        _send(arm, items, np.resize(codes, WARM_CALLS * size), size, UNFILLED)
         empty = arm.data_bytes()
         _send(arm, items, codes, size, b"")
         full = arm.data_bytes()

@@ -10,6 +10,7 @@ from aura_contract.arm import STATE_KEY
 from aura_contract.experiment import TtlSpec
 from aura_contract.plan import Plan, Policy
 from aura_replayer.arm.base import COUNTERS, ArmLost, Batch, Totals, decoded
+from aura_replayer.levers import ENTRY_BYTES, NO_FILL
 
 __all__ = ["WallArm"]
 
@@ -56,7 +57,7 @@ class WallArm:
         return Totals(*(int(part) for part in line.split(","))) if line else None
 
     def send(self, batch: Batch, meta: bytes, body: bytes) -> None:  # noqa: ARG002
-        """See `Arm.send`; levers do not exist here, and the batch is done when this returns."""
+        """See `Arm.send`; of the levers only `no fill` exists here, and the batch is done when this returns."""
         values = self._guard(lambda: self._client.mget(batch.keys))
         if self._batches % PROBE_EVERY == 0:
             self._measure()
@@ -64,11 +65,11 @@ class WallArm:
         present = {key for key, value in zip(batch.keys, values, strict=True) if value is not None}
         fills: dict[bytes, bytes] = {}
         hits = credited = 0
-        for key, packed in zip(batch.keys, batch.packed, strict=True):
+        for number, (key, packed) in enumerate(zip(batch.keys, batch.packed, strict=True)):
             if key in present or key in fills:
                 hits += 1
                 credited += self._credited(key)
-            else:
+            elif not meta or not meta[number * ENTRY_BYTES + 4] & NO_FILL:
                 fills[key] = packed[3 + len(key) :]
         before = self._totals
         self._totals = Totals(
