@@ -70,13 +70,13 @@ class RawClient:
         self.codes = np.concatenate([block.items for block in log.blocks()])
         self.commands: list[bytes] = []
 
-    def prepare(self, urls: Sequence[str]) -> tuple[list[EventArm], Sizing, int]:
+    def prepare(self, urls: Sequence[str]) -> tuple[list[EventArm], Sizing, tuple[int, ...]]:
         """Arms on the servers, with the sizing that the replayer would choose."""
         arms = [EventArm(f"raw{number}", url, TtlSpec()) for number, url in enumerate(urls)]
-        sizing, empty = measure(arms, CacheSpec(capacity="5%"), self.items, self.summary, 0)
+        sizing, empties = measure(arms, CacheSpec(capacity="5%"), self.items, self.summary, 0)
         if not self.commands:
             self.commands = self._encode(sizing.batch)
-        return arms, sizing, empty
+        return arms, sizing, empties
 
     def _encode(self, size: int) -> list[bytes]:
         return [
@@ -89,8 +89,8 @@ class RawClient:
 
     def rate(self, urls: Sequence[str]) -> float:
         """Log events a second into all of the servers at once."""
-        arms, sizing, empty = self.prepare(urls)
-        for arm in arms:
+        arms, sizing, empties = self.prepare(urls)
+        for arm, empty in zip(arms, empties, strict=True):
             arm.begin("raw", empty, sizing.budget)
         lanes = [redis.Redis.from_url(url).connection_pool.get_connection() for url in urls]
         started = time.perf_counter()
@@ -113,7 +113,7 @@ class RawClient:
 
     def one_arm(self, url: str, kafka: str) -> float:
         """Log events a second of the replay with all its aggregation, in this process, into a single arm."""
-        (arm,), sizing, empty = self.prepare([url])
+        (arm,), sizing, (empty,) = self.prepare([url])
         folder = Path(tempfile.mkdtemp())
         experiment = parse_manifest(MANIFEST.format(rows=ROWS, run="one"))
         ensure_topics(kafka, [Topics().plan, Topics().applied])

@@ -16,14 +16,14 @@ Model = TypeVar("Model", bound=BaseModel)
 class SizingRecord(MessageModel):
     """How large the arms were made, in bytes and items; kept so that a restarted replayer need not measure again.
 
-    `empty` is what an empty server uses.
+    `empties` is what each arm's empty server uses, in the order of the arms.
     """
 
     run: str
     budget: int
     capacity_items: int
     batch: int
-    empty: int
+    empties: tuple[int, ...]
 
 
 class JsonLines:

@@ -118,12 +118,12 @@ class Run:
         draft = settings.out / "sizing.json"
         known = SizingRecord.model_validate_json(draft.read_text()) if draft.exists() else None
         if known and known.run == settings.run:
-            sizing, empty = Sizing(known.budget, known.capacity_items, known.batch), known.empty
+            sizing, empties = Sizing(known.budget, known.capacity_items, known.batch), known.empties
         else:
-            sizing, empty = measure(arms, spec.cache, items, summary, spec.seed)
-            write_whole(draft, SizingRecord(run=settings.run, empty=empty, **asdict(sizing)))
+            sizing, empties = measure(arms, spec.cache, items, summary, spec.seed)
+            write_whole(draft, SizingRecord(run=settings.run, empties=empties, **asdict(sizing)))
         self._records = read_lines(settings.out / "windows.jsonl", WindowRecord)
-        for arm in arms:
+        for arm, empty in zip(arms, empties, strict=True):
             totals = arm.begin(settings.run, empty, sizing.budget)
             lane = Lane(arm, totals.requests, totals)
             lane.recorded = max((record.window for record in self._records if record.arm == arm.name), default=-1)

@@ -46,11 +46,12 @@ def test_arms_agree_with_exact_lru_and_each_other(new_redis: Callable[[], str], 
     summary = scan(log, items)
     # TTLs out of the way: exact LRU knows none.
     arms = [EventArm(name, new_redis(), TtlSpec(long=10**8, medium=10**8, short=10**8)) for name in ("baseline", "noop")]
-    sizing, empty = measure(arms, CacheSpec(capacity=capacity), items, summary, seed=0)
-    for arm in arms:
+    sizing, empties = measure(arms, CacheSpec(capacity=capacity), items, summary, seed=0)
+    for arm, empty in zip(arms, empties, strict=True):
         arm.begin("r1", empty, sizing.budget)
     codes = np.concatenate([block.items for block in log.blocks()])
     ratios = replay(arms, sizing, items, codes)
     exact = float(lru(codes, sizing.capacity_items).mean())
+    print(f"ratios {ratios} exact {exact} items {[arm.size() for arm in arms]} {sizing}")
     assert ratios == pytest.approx([exact, exact], abs=0.005)
     assert abs(ratios[0] - ratios[1]) <= 0.003

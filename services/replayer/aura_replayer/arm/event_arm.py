@@ -49,9 +49,10 @@ class EventArm:
         self._client.config_set("maxmemory", 0)
         self._client.config_set("maxmemory-policy", "volatile-ttl")
         self._client.config_set("maxmemory-samples", 10)
-        # Statistics that grow with slow calls would take room from the items.
+        # Statistics would take room from the items: a slow log that grows, and 25 kB for each command ever used.
         self._client.config_set("latency-tracking", "no")
         self._client.config_set("slowlog-log-slower-than", -1)
+        self._client.config_resetstat()
         # Evict down to the limit before every call; the default may stop half way to keep latency low.
         self._client.config_set("maxmemory-eviction-tenacity", 100)
 

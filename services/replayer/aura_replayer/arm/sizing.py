@@ -68,8 +68,10 @@ def batch_size(capacity_items: int) -> int:
     return max(1, min(BATCH, capacity_items // 16))
 
 
-def measure(arms: Sequence[Scratch], spec: CacheSpec, items: ItemTable, log: LogSummary, seed: int) -> tuple[Sizing, int]:
-    """The sizing of this log, and what an empty arm uses in bytes, connections apart.
+def measure(
+    arms: Sequence[Scratch], spec: CacheSpec, items: ItemTable, log: LogSummary, seed: int
+) -> tuple[Sizing, tuple[int, ...]]:
+    """The sizing of this log, and what each empty arm uses in bytes, connections apart.
 
     Raises DataError when the cache would hold fewer than 32 items.
     """
@@ -77,13 +79,13 @@ def measure(arms: Sequence[Scratch], spec: CacheSpec, items: ItemTable, log: Log
     rng = np.random.default_rng(seed)
     sample = rng.permutation(log.requested)[: wanted or SAMPLE]
     size = batch_size(wanted or SAMPLE)
-    # All arms run the same server, so the largest reading serves for all: equal limits matter more than a buffer's rounding.
     filled = [_empty_and_full(arm, items, sample, size) for arm in arms]
-    empty = max(empty for empty, _ in filled)
+    empties = tuple(empty for empty, _ in filled)
     rounds = min(CHURN_ROUNDS, max(3, CHURN_REQUESTS // len(sample)))
     load = rng.choice(log.requested, (rounds, len(sample)))
     budget = filled[0][1] - filled[0][0]
-    per_item = float(np.mean([_bytes_per_item(arm, items, load, size, empty, budget) for arm in arms]))
+    shares = [_bytes_per_item(arm, items, load, size, empty, budget) for arm, empty in zip(arms, empties, strict=True)]
+    per_item = float(np.mean(shares))
     if wanted is None:
         assert spec.memory is not None
         budget = parse_bytes(spec.memory)
@@ -92,7 +94,7 @@ def measure(arms: Sequence[Scratch], spec: CacheSpec, items: ItemTable, log: Log
     else:
         # Redis evicts before a call and fills within it: half of a typical call's fills lie above the mean.
         budget = int((wanted + size // 4) * per_item)
-    return Sizing(budget, wanted, batch_size(wanted)), empty
+    return Sizing(budget, wanted, batch_size(wanted)), empties
 
 
 def _wanted(spec: CacheSpec, distinct: int) -> int | None:
