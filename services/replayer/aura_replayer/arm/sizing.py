@@ -80,11 +80,10 @@ def measure(
     sample = rng.permutation(log.requested)[: wanted or SAMPLE]
     size = batch_size(wanted or SAMPLE)
     filled = [_empty_and_full(arm, items, sample, size) for arm in arms]
-    empties = tuple(empty for empty, _ in filled)
     rounds = min(CHURN_ROUNDS, max(3, CHURN_REQUESTS // len(sample)))
     load = rng.choice(log.requested, (rounds, len(sample)))
     budget = filled[0][1] - filled[0][0]
-    shares = [_bytes_per_item(arm, items, load, size, empty, budget) for arm, empty in zip(arms, empties, strict=True)]
+    shares = [_bytes_per_item(arm, items, load, size, empty, budget) for arm, (empty, _) in zip(arms, filled, strict=True)]
     per_item = float(np.mean(shares))
     if wanted is None:
         assert spec.memory is not None
@@ -94,7 +93,8 @@ def measure(
     else:
         # Redis evicts before a call and fills within it: half of a typical call's fills lie above the mean.
         budget = int((wanted + size // 4) * per_item)
-    return Sizing(budget, wanted, batch_size(wanted)), empties
+    # Read again at the last moment: what a server has allocated for good meanwhile is no room for items.
+    return Sizing(budget, wanted, batch_size(wanted)), tuple(arm.data_bytes() for arm in arms)
 
 
 def _wanted(spec: CacheSpec, distinct: int) -> int | None:
