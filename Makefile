@@ -11,8 +11,7 @@ STAMPS := .stamps
 LOCK := requirements/dev.txt
 EXECUTOR := executor/target/release/aura-executor
 EXECUTOR_SOURCES := $(shell find executor -path executor/target -prune -o \( -name '*.rs' -o -name 'Cargo.*' -o -name '*.toml' \) -type f -print 2>/dev/null)
-# The executor's Kafka client is C and C++ underneath; its cmake comes with the virtual environment.
-CARGO := cd executor && PATH="$(CURDIR)/$(BIN):$$PATH" cargo
+CARGO := cd executor && cargo
 PACKAGES := $(wildcard services/*/aura_*)
 PYTEST_WORKERS ?= 2
 
@@ -85,4 +84,5 @@ $(EXECUTOR): $(EXECUTOR_SOURCES) | toolchain
 .PHONY: toolchain
 toolchain: $(STAMPS)/venv
 	@command -v cargo >/dev/null || { echo "make: needs cargo; install Rust (rustup) and open a new shell" >&2; exit 1; }
-	@for tool in cc c++; do command -v $$tool >/dev/null || { echo "make: needs $$tool; install a C and C++ compiler (Debian: apt-get install build-essential)" >&2; exit 1; }; done
+	@# The executor's Kafka client is C underneath and builds itself.
+	@for tool in cc c++ make; do command -v $$tool >/dev/null || { echo "make: needs $$tool; install a C and C++ compiler (Debian: apt-get install build-essential)" >&2; exit 1; }; done
