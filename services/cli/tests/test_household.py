@@ -13,12 +13,14 @@ from aura_cli.embedded import Household
 from aura_cli.errors import PartLostError
 
 SCRIPT = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from aura_cli.embedded import Household
 from aura_cli.embedded.kafka import start_broker
 from aura_cli.embedded.redis import start_redis
 
+# A shell in the background starts its children with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Household(Path(sys.argv[1])) as house:
     children = [start_redis(house, "aura").child, start_broker(house).child]
     children.append(house.start("stubborn", "a", ["sh", "-c", "trap '' TERM; sleep 600 & wait"]))
