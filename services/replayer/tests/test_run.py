@@ -136,13 +136,19 @@ def rows_done(address: str) -> int:
         return int(json.load(answer)["events"])
 
 
-def test_killed_replayer_resumes_and_counts_nothing_twice(parts: Parts) -> None:
+def a_quarter_through(parts: Parts) -> tuple[subprocess.Popen[str], str]:
+    """A replayer in the middle of its run, and the address of its endpoints."""
     parts.planner()
     replayer = parts.replayer()
     assert replayer.stderr is not None
     address = replayer.stderr.readline().split()[-1]
     while rows_done(address) < ROWS // 4:
         time.sleep(0.01)
+    return replayer, address
+
+
+def test_killed_replayer_resumes_and_counts_nothing_twice(parts: Parts) -> None:
+    replayer, _ = a_quarter_through(parts)
     replayer.send_signal(signal.SIGKILL)
     replayer.wait()
     assert not (parts.out / "verdict.json").exists()
@@ -153,12 +159,7 @@ def test_killed_replayer_resumes_and_counts_nothing_twice(parts: Parts) -> None:
 
 
 def test_stop_signal_ends_cleanly_and_can_be_resumed(parts: Parts) -> None:
-    parts.planner()
-    replayer = parts.replayer()
-    assert replayer.stderr is not None
-    address = replayer.stderr.readline().split()[-1]
-    while rows_done(address) < ROWS // 4:
-        time.sleep(0.01)
+    replayer, _ = a_quarter_through(parts)
     replayer.send_signal(signal.SIGTERM)
     _, errors = replayer.communicate(timeout=20)
     assert replayer.returncode == 130
@@ -168,12 +169,7 @@ def test_stop_signal_ends_cleanly_and_can_be_resumed(parts: Parts) -> None:
 
 
 def test_metrics_are_served(parts: Parts) -> None:
-    parts.planner()
-    replayer = parts.replayer()
-    assert replayer.stderr is not None
-    address = replayer.stderr.readline().split()[-1]
-    while rows_done(address) < ROWS // 4:
-        time.sleep(0.01)
+    _, address = a_quarter_through(parts)
     with urlopen(f"http://{address}/metrics") as answer:
         text = answer.read().decode()
     for name in ("aura_cache_hits_total", "aura_cache_misses_total", "aura_window_hit_ratio", "aura_memory_pressure_ratio"):
