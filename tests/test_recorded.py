@@ -11,9 +11,9 @@ apiVersion: aura.dev/v1alpha1
 kind: AuraExperiment
 metadata: {{name: recorded}}
 spec:
-  workload: {{source: {{dataset: complete-journey}}, requests: [purchase], limit: 40000}}
+  workload: {{source: {{dataset: complete-journey}}, requests: [purchase], limit: 100000}}
   catalog: {{source: {{dataset: complete-journey}}}}
-  cache: {{capacity: 5%}}
+  cache: {{capacity: 10%}}
   planner: {planner}
   seed: 3
 """
@@ -35,11 +35,11 @@ def test_recording_repeats_contexts_and_plans(tmp_path: Path) -> None:
     first, verdict = run(tmp_path / "first", "{backend: random}")
     recording = tmp_path / "first" / "out" / "plans.jsonl"
     again, repeated = run(tmp_path / "again", f"{{backend: recorded, recording: {recording}}}")
-    assert len(first) == 7
+    assert len(first) == 19
     assert [{name: plan[name] for name in COMPARED} for plan in again] == [
         {name: plan[name] for name in COMPARED} for plan in first
     ]
     assert repeated["data_sha256"] == verdict["data_sha256"]
     for arm in ("baseline", "aura"):
-        assert abs(repeated["arms"][arm]["hit_ratio"] - verdict["arms"][arm]["hit_ratio"]) < 0.01
-    assert repeated["arms"]["aura"]["plans"]["applied"] == verdict["arms"]["aura"]["plans"]["applied"] == 7
+        assert abs(repeated["arms"][arm]["hit_ratio"] - verdict["arms"][arm]["hit_ratio"]) < 0.01  # Redis samples what it evicts
+    assert repeated["arms"]["aura"]["plans"]["applied"] == verdict["arms"]["aura"]["plans"]["applied"] == 19
