@@ -39,7 +39,7 @@ def content_fault(tmp_path: Path, name: str, content: bytes, fmt: FileFormat = "
     [
         ("x.csv", b"", "is empty; it needs a header line and rows"),
         ("x.csv", b" \n", "is empty; it needs a header line and rows"),
-        ("x.csv.gz", gzip.compress(b""), "is empty; it needs a header line and rows"),
+        ("x.csv.gz", gzip.compress(b"", mtime=0), "is empty; it needs a header line and rows"),
         ("x.jsonl", b"\n", "is empty; it needs one JSON object a line"),
         ("x.parquet", b"", "is empty; check the file and its format"),
         ("x.csv", b"item,user\n", "holds a header line and no rows; it needs at least one row"),
