@@ -15,7 +15,7 @@ from results import Result, below
 from aura_cli.embedded import Household
 from aura_cli.embedded.kafka import start_broker
 from aura_cli.embedded.redis import start_redis
-from aura_contract.experiment import SourceSpec
+from aura_contract.workload import SourceSpec
 from aura_data.tables import open_table
 
 __all__ = ["memory_benchmarks"]

@@ -20,10 +20,11 @@ from aura_bus import ensure_topics
 from aura_cli.embedded import Household
 from aura_cli.embedded.kafka import start_broker
 from aura_cli.embedded.redis import start_redis
-from aura_contract.experiment import CacheSpec, CatalogSpec, TtlSpec, WorkloadSpec
+from aura_contract.experiment import CacheSpec, TtlSpec
 from aura_contract.manifest import parse_manifest
 from aura_contract.results import Verdict
 from aura_contract.topics import Topics
+from aura_contract.workload import CatalogSpec, WorkloadSpec
 from aura_data.catalog import open_catalog
 from aura_replayer.arm.event_arm import EventArm, encode_command
 from aura_replayer.arm.sizing import Sizing, measure

@@ -44,12 +44,13 @@ def run_experiment(
         for text in warnings(experiment.spec):
             errors.print(f"aura: warning: {text}", highlight=False, soft_wrap=True, markup=False)
         folder = rundir.prepare(out or rundir.default_folder(experiment), force=force)
+        server = experiment.spec.dependencies.kafka_server
         plan = RunPlan(
             manifest=rundir.write_manifest(manifest, folder),
             experiment=experiment.metadata.name,
             spec=experiment.spec,
             run=f"{experiment.metadata.name}-{secrets.token_hex(4)}",
-            kafka=kafka or experiment.spec.dependencies.kafka.endpoint or "",
+            kafka=kafka or (server.endpoint if server else ""),
             out=folder,
             bad_rows=bad_rows,
             listen=listen,
@@ -94,11 +95,14 @@ def load_catalogue(console: Console, manifest: Path) -> None:
     """`aura load`: fill the servers of `dependencies` from the catalogue, with a line for each."""
     experiment = load_manifest(manifest)
     catalog, base = experiment.spec.catalog, manifest.resolve().parent
-    mongodb, milvus = experiment.spec.dependencies.mongodb, experiment.spec.dependencies.milvus
+    mongodb, milvus = experiment.spec.dependencies.mongodb_server, experiment.spec.dependencies.milvus_server
     if catalog is None:
         raise InputError(f"{manifest}: spec.catalog is missing; name the catalogue that is to be loaded")
     if mongodb is None and milvus is None:
-        raise InputError(f"{manifest}: names no server to load into; set spec.dependencies.mongodb.endpoint or .milvus.endpoint")
+        raise InputError(
+            f"{manifest}: names no server to load into; "
+            "set spec.dependencies.mongodb.external.endpoint or .milvus.external.endpoint"
+        )
     try:
         if mongodb:
             with console.status("MongoDB") as status:

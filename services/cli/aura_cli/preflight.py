@@ -6,7 +6,8 @@ from typing import Literal
 
 from aura_cli.embedded.ports import http_get
 from aura_cli.errors import InputError
-from aura_contract.experiment import CatalogSpec, ExperimentSpec, SourceSpec, WorkloadSpec
+from aura_contract.experiment import ExperimentSpec
+from aura_contract.workload import CatalogSpec, SourceSpec, WorkloadSpec
 from aura_data.tables import DataError, TableKind, open_table
 
 __all__ = ["check_files", "warnings"]
@@ -51,7 +52,7 @@ def warnings(spec: ExperimentSpec) -> list[str]:
     planner = spec.planner
     if planner.backend not in ("ollama", "auto"):
         return []
-    endpoint = (planner.endpoint or OLLAMA).rstrip("/").removesuffix("/api")
+    endpoint = (spec.model_endpoint or OLLAMA).rstrip("/").removesuffix("/api")
     endpoint = endpoint if "://" in endpoint else f"http://{endpoint}"
     otherwise = (
         "the planner falls back to the heuristic" if planner.backend == "auto" else "the windows of arm aura run unplanned"

@@ -243,7 +243,9 @@ def test_load_without_a_catalogue(manifest: Path, aura: Aura) -> None:
 
 def test_load_without_servers(manifest: Path, aura: Aura) -> None:
     change(manifest, "  cache:", "  catalog: {source: {path: log.csv}}\n  cache:")
-    sentence = f"{manifest}: names no server to load into; set spec.dependencies.mongodb.endpoint or .milvus.endpoint"
+    sentence = (
+        f"{manifest}: names no server to load into; set spec.dependencies.mongodb.external.endpoint or .milvus.external.endpoint"
+    )
     assert aura("load", manifest)[::2] == (2, f"aura: {sentence}\n")
 
 

@@ -3,10 +3,12 @@
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-__all__ = ["CONTRACT_VERSION", "ManifestModel", "MessageModel"]
+__all__ = ["CONTRACT_VERSION", "RULES", "ManifestModel", "MessageModel", "rules"]
 
 CONTRACT_VERSION = 1
 """Version that every message carries; a reader accepts its own version and the one before."""
+
+RULES = "x-kubernetes-validations"
 
 
 class ManifestModel(BaseModel):
@@ -21,3 +23,8 @@ class MessageModel(BaseModel):
     """A message between services: snake_case on the wire; unknown fields are ignored so that versions can mix."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+def rules(*pairs: tuple[str, str]) -> ConfigDict:
+    """Model settings that say in CEL what a validator says in Python: pairs of expression and message, for the API server."""
+    return ConfigDict(json_schema_extra={RULES: [{"rule": rule, "message": message} for rule, message in pairs]})

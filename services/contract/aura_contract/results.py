@@ -5,7 +5,7 @@ from typing import Literal
 from aura_contract.base import CONTRACT_VERSION, MessageModel
 from aura_contract.plan import Policy
 
-__all__ = ["ArmProgress", "ArmResult", "PlanCounts", "Progress", "Verdict", "VerdictName", "WindowRecord"]
+__all__ = ["ArmProgress", "ArmResult", "Ending", "PlanCounts", "Progress", "Verdict", "VerdictName", "WindowRecord"]
 
 VerdictName = Literal["Better", "Worse", "NoDifference", "Inconclusive"]
 
@@ -115,3 +115,16 @@ class Progress(MessageModel):
     eta_seconds: float | None
     arms: dict[str, ArmProgress]
     message: str = ""
+
+
+class Ending(MessageModel):
+    """How a replayer ended: its termination message in Kubernetes, at most 4,096 bytes of JSON.
+
+    `exit_code` is 0, 2 (bad input), 3 (a part was lost) or 130 (interrupted); `verdict` is there with 0 alone.
+    """
+
+    version: int = CONTRACT_VERSION
+    run: str
+    exit_code: int
+    message: str
+    verdict: Verdict | None = None

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from aura_contract.experiment import SourceSpec
+from aura_contract.workload import SourceSpec
 from aura_data.errors import DataError, explain, redact
 
 __all__ = ["HEAD_BYTES", "SourceFile", "locate"]

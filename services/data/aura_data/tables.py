@@ -15,7 +15,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aura_contract.experiment import FileFormat, SourceSpec
+from aura_contract.workload import FileFormat, SourceSpec
 from aura_data.datasets import dataset_file, open_dataset
 from aura_data.errors import DataError, explained
 from aura_data.files import CHUNK, SourceFile, locate

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from aura_contract.experiment import FileFormat, SourceSpec
+from aura_contract.workload import FileFormat, SourceSpec
 from aura_data.tables import DataError, fingerprint, open_table
 
 LINES = b"item,user\n" + b"".join(b"%d,u%d\n" % (i, i) for i in range(50_000))

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aura_contract.experiment import CatalogColumns, CatalogSpec, Endpoint, SourceSpec
+from aura_contract.dependencies import External
 from aura_contract.payload import Item
+from aura_contract.workload import CatalogColumns, CatalogSpec, SourceSpec
 from aura_data.catalog import EmptyCatalog, FileCatalog, load_mongodb, open_catalog
 from aura_data.catalog.records import clean_text
 from aura_data.tables import DataError
@@ -92,11 +93,11 @@ def test_a_missing_column_says_how_to_leave_it_out(tmp_path: Path) -> None:
 def test_mongodb_away(tmp_path: Path, endpoint: str) -> None:
     name = "mongodb://127.0.0.1:9/shop" if "shop" in endpoint else endpoint
     with pytest.raises(DataError) as caught:
-        open_catalog(None, Endpoint(endpoint=endpoint), tmp_path)
+        open_catalog(None, External(endpoint=endpoint), tmp_path)
     assert str(caught.value) == f"MongoDB at {name}: does not answer; check the address or start the server"
 
 
 def test_mongodb_of_no_address(tmp_path: Path) -> None:
     spec = CatalogSpec(source=SourceSpec(dataset="complete-journey"))
     with pytest.raises(DataError, match="is not a MongoDB address; write HOST:PORT or mongodb://HOST:PORT"):
-        load_mongodb(spec, Endpoint(endpoint="http://x"), tmp_path)
+        load_mongodb(spec, External(endpoint="http://x"), tmp_path)

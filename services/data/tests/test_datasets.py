@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from aura_contract.experiment import CatalogColumns, FileFormat, SourceSpec, WorkloadColumns
+from aura_contract.workload import CatalogColumns, FileFormat, SourceSpec, WorkloadColumns
 from aura_data.tables import DataError, Table, fingerprint, open_table
 
 SOURCE = SourceSpec(dataset="complete-journey")

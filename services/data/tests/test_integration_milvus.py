@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from testcontainers.core.container import DockerContainer
 
-from aura_contract.experiment import CatalogColumns, CatalogSpec, Endpoint, SourceSpec
+from aura_contract.dependencies import External
+from aura_contract.workload import CatalogColumns, CatalogSpec, SourceSpec
 from aura_data.neighbours import MilvusNeighbours, build_neighbours
 from aura_data.tables import DataError
 
@@ -16,13 +17,13 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def milvus() -> Iterator[Endpoint]:
+def milvus() -> Iterator[External]:
     container = DockerContainer("milvusdb/milvus:v2.6.0").with_command("milvus run standalone")
     for name, value in {"ETCD_USE_EMBED": "true", "COMMON_STORAGETYPE": "local", "DEPLOY_MODE": "STANDALONE"}.items():
         container = container.with_env(name, value)
     with container.with_exposed_ports(19530) as running:
         address = f"{running.get_container_host_ip()}:{running.get_exposed_port(19530)}"
-        endpoint = Endpoint(endpoint=f"http://{address}")
+        endpoint = External(endpoint=f"http://{address}")
         deadline = time.monotonic() + 180
         while not _answers(endpoint):
             assert time.monotonic() < deadline, "Milvus does not start"
@@ -30,7 +31,7 @@ def milvus() -> Iterator[Endpoint]:
         yield endpoint
 
 
-def _answers(endpoint: Endpoint) -> bool:
+def _answers(endpoint: External) -> bool:
     try:
         MilvusNeighbours(endpoint)
     except DataError as error:
@@ -43,7 +44,7 @@ def catalog(tmp_path: Path, rows: list[dict[str, object]]) -> CatalogSpec:
     return CatalogSpec(source=SourceSpec(path="items.jsonl"), columns=CatalogColumns(category=None, brand=None))
 
 
-def test_build_search_and_replace(milvus: Endpoint, tmp_path: Path) -> None:
+def test_build_search_and_replace(milvus: External, tmp_path: Path) -> None:
     first = catalog(tmp_path, [{"item": "m1", "title": "whole milk"}, {"item": "'m2\"", "title": "skimmed milk"}])
     assert build_neighbours(first, milvus, tmp_path) == 2
     seen: list[int] = []
@@ -63,7 +64,7 @@ def test_build_search_and_replace(milvus: Endpoint, tmp_path: Path) -> None:
     found.close()
 
 
-def test_collections_stand_beside_each_other(milvus: Endpoint, tmp_path: Path) -> None:
+def test_collections_stand_beside_each_other(milvus: External, tmp_path: Path) -> None:
     spec = catalog(tmp_path, [{"item": "a", "title": "tea"}, {"item": "b", "title": "green tea"}])
     assert build_neighbours(spec, milvus, tmp_path, collection="other") == 2
     found = MilvusNeighbours(milvus, "other")

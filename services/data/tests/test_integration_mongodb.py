@@ -11,8 +11,9 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from testcontainers.core.container import DockerContainer
 
-from aura_contract.experiment import CatalogColumns, CatalogSpec, Endpoint, SourceSpec
+from aura_contract.dependencies import External
 from aura_contract.payload import Item
+from aura_contract.workload import CatalogColumns, CatalogSpec, SourceSpec
 from aura_data.catalog import MongoCatalog, load_mongodb, open_catalog
 from aura_data.tables import DataError, open_table
 
@@ -45,7 +46,7 @@ def small(tmp_path: Path, rows: str) -> CatalogSpec:
 
 
 def test_load_and_look_up(mongodb: str, tmp_path: Path) -> None:
-    endpoint = Endpoint(endpoint=f"mongodb://{mongodb}/small")
+    endpoint = External(endpoint=f"mongodb://{mongodb}/small")
     with pytest.raises(DataError) as caught:
         open_catalog(None, endpoint, tmp_path)
     assert str(caught.value) == f"MongoDB at mongodb://{mongodb}/small: holds no catalogue; load it with aura load"
@@ -70,7 +71,7 @@ def test_documents_of_others_stay_data(mongodb: str, tmp_path: Path) -> None:
     client: MongoClient[dict[str, object]] = MongoClient(f"mongodb://{mongodb}")
     client["odd"]["items"].insert_one({"_id": "x", "title": "a\nb\x00" + "c" * 400, "brand": {"$gt": 1}, "price": "free"})
     client.close()
-    catalog = open_catalog(None, Endpoint(endpoint=f"mongodb://{mongodb}/odd"), tmp_path)
+    catalog = open_catalog(None, External(endpoint=f"mongodb://{mongodb}/odd"), tmp_path)
     item = catalog.lookup(["x"])["x"]
     assert (item.title[:4], len(item.title), item.brand, item.price) == ("a b ", 300, "", None)
     catalog.close()
@@ -81,7 +82,7 @@ def test_real_items(mongodb: str, tmp_path: Path) -> None:
     table = open_table(SourceSpec(dataset="complete-journey"), "auto", roles, base=tmp_path, limit=5000)
     pq.write_table(pa.Table.from_batches(table.batches()), tmp_path / "real.parquet")
     spec = CatalogSpec(source=SourceSpec(path="real.parquet"))
-    endpoint = Endpoint(endpoint=mongodb)
+    endpoint = External(endpoint=mongodb)
     assert load_mongodb(spec, endpoint, tmp_path) == 5000
     served, held = open_catalog(None, endpoint, tmp_path), open_catalog(spec, None, tmp_path)
     ids = ["25671", "26081", *(str(i) for i in range(20_000, 40_000))]

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aura_contract.experiment import CatalogColumns, CatalogSpec, Endpoint, SourceSpec
+from aura_contract.dependencies import External
+from aura_contract.workload import CatalogColumns, CatalogSpec, SourceSpec
 from aura_data.neighbours import MilvusNeighbours, NoNeighbours, TextEncoder, build_neighbours
 from aura_data.tables import DataError
 
@@ -114,7 +115,7 @@ def test_faults(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="may hold letters, digits and underscores only; rename it"):
         build_neighbours(empty, tmp_path / "n", tmp_path, collection="a-b")
     with pytest.raises(DataError) as caught:
-        MilvusNeighbours(Endpoint(endpoint="http://user:secret@127.0.0.1:9"))
+        MilvusNeighbours(External(endpoint="http://user:secret@127.0.0.1:9"))
     assert str(caught.value) == "Milvus at http://127.0.0.1:9: does not answer; check the address or start the server"
 
 

@@ -18,7 +18,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aura_contract.experiment import FileFormat, SourceSpec
+from aura_contract.workload import FileFormat, SourceSpec
 from aura_data.tables import DataError, fingerprint, open_table
 
 COLUMNS = {"time": "ts", "user": "who", "session": "visit", "item": "sku", "action": "what"}
@@ -208,7 +208,7 @@ import resource, sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from aura_contract.experiment import SourceSpec
+from aura_contract.workload import SourceSpec
 from aura_data.tables import open_table
 columns = {"time": "ts", "user": "user", "item": "item", "action": "action"}
 table = open_table(SourceSpec(path=sys.argv[1]), "auto", columns, base=Path("/"), limit=int(sys.argv[2]))

@@ -21,7 +21,7 @@ def open_enrichment(spec: ExperimentSpec, base: Path) -> Enrichment:
     A catalogue that cannot be opened is a SetupError: plans with other values than the misses have would measure nothing.
     """
     try:
-        catalogue = open_catalog(spec.catalog, spec.dependencies.mongodb, base)
+        catalogue = open_catalog(spec.catalog, spec.dependencies.mongodb_server, base)
     except DataError as error:
         raise SetupError(str(error)) from error
     return Enrichment(catalogue, _neighbours(spec), spec.cache.payload_bytes)
@@ -29,10 +29,10 @@ def open_enrichment(spec: ExperimentSpec, base: Path) -> Enrichment:
 
 def _neighbours(spec: ExperimentSpec) -> Neighbours | None:
     """Neighbours of the manifest's Milvus; without one, or while it holds none, seeds are not expanded by similarity."""
-    if spec.dependencies.milvus is None:
+    if spec.dependencies.milvus_server is None:
         return None
     try:
-        return MilvusNeighbours(spec.dependencies.milvus.endpoint)
+        return MilvusNeighbours(spec.dependencies.milvus_server.endpoint)
     except DataError as error:
         log.warning("seeds are not expanded by similarity: %s", error)
         return None

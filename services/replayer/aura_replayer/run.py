@@ -70,7 +70,7 @@ class Run:
         topics = Topics(spec.dependencies.kafka.topic_prefix)
         ensure_topics(settings.kafka, [topics.context, topics.plan, topics.applied, topics.dead_letters])
         self._show("measuring")
-        catalog = open_catalog(spec.catalog, spec.dependencies.mongodb, settings.base)
+        catalog = open_catalog(spec.catalog, spec.dependencies.mongodb_server, settings.base)
         items = ItemTable(catalog, spec.cache.payload_bytes)
         log = EventLog(spec.workload, settings.base, items, settings.bad_rows)
         summary = scan(log, items)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aura_contract.experiment import ClockSpec, TimestampClock, WorkloadSpec
 from aura_contract.plan import Policy
+from aura_contract.workload import ClockSpec, TimestampClock, WorkloadSpec
 from aura_data.catalog import EmptyCatalog
 from aura_data.tables import DataError
 from aura_replayer.arm.sizing import batch_size

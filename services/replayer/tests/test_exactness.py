@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aura_contract.experiment import CacheSpec, CatalogSpec, TtlSpec, WorkloadSpec
+from aura_contract.experiment import CacheSpec, TtlSpec
+from aura_contract.workload import CatalogSpec, WorkloadSpec
 from aura_data.catalog import open_catalog
 from aura_replayer.arm.base import Batch
 from aura_replayer.arm.event_arm import EventArm

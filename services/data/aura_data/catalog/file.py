@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from aura_contract.experiment import CatalogSpec
 from aura_contract.payload import Item
+from aura_contract.workload import CatalogSpec
 from aura_data.catalog.records import CatalogRows
 
 __all__ = ["FileCatalog"]

@@ -11,8 +11,9 @@ import pyarrow as pa
 from pymongo import MongoClient, ReplaceOne
 from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
 
-from aura_contract.experiment import CatalogSpec, Endpoint
+from aura_contract.dependencies import External
 from aura_contract.payload import Item
+from aura_contract.workload import CatalogSpec
 from aura_data.catalog.base import ProgressCallback
 from aura_data.catalog.records import CatalogRows, clean_text
 from aura_data.errors import DataError, redact
@@ -81,7 +82,7 @@ class MongoCatalog:
         self._client.close()
 
 
-def load_mongodb(catalog: CatalogSpec, mongodb: Endpoint, base: Path, progress: ProgressCallback | None = None) -> int:
+def load_mongodb(catalog: CatalogSpec, mongodb: External, base: Path, progress: ProgressCallback | None = None) -> int:
     """Write a catalogue's items into MongoDB and return how many; items already there are replaced, others stay.
 
     Raises DataError when the source cannot be read or the server does not answer.

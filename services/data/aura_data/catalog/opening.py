@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from aura_contract.experiment import CatalogSpec, Endpoint
+from aura_contract.dependencies import External
+from aura_contract.workload import CatalogSpec
 from aura_data.catalog.base import Catalog, EmptyCatalog
 from aura_data.catalog.file import FileCatalog
 from aura_data.catalog.mongo import MongoCatalog
@@ -10,7 +11,7 @@ from aura_data.catalog.mongo import MongoCatalog
 __all__ = ["open_catalog"]
 
 
-def open_catalog(spec: CatalogSpec | None, mongodb: Endpoint | None, base: Path) -> Catalog:
+def open_catalog(spec: CatalogSpec | None, mongodb: External | None, base: Path) -> Catalog:
     """MongoDB when its endpoint is given, else the manifest's own source, else nothing; raises DataError."""
     if mongodb is not None:
         return MongoCatalog(mongodb.endpoint)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aura_contract.experiment import CatalogSpec
+from aura_contract.workload import CatalogSpec
 from aura_data.tables import DataError, Table, open_table
 
 __all__ = ["TEXT_LENGTH", "CatalogRows", "catalog_batches", "clean_text"]

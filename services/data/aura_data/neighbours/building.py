@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from aura_contract.experiment import CatalogSpec
+from aura_contract.workload import CatalogSpec
 from aura_data.catalog import ProgressCallback, catalog_batches
 from aura_data.errors import DataError
 from aura_data.neighbours.connection import DEFAULT_COLLECTION, Connection, Target

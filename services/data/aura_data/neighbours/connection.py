@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from aura_contract.experiment import Endpoint
+from aura_contract.dependencies import External
 from aura_data.errors import DataError, redact
 
 __all__ = ["DEFAULT_COLLECTION", "Connection", "Target"]
 
-Target = Endpoint | str | Path
+Target = External | str | Path
 """A server (`http://HOST:PORT` or HOST:PORT) or the path of Milvus Lite's folder."""
 
 DEFAULT_COLLECTION = "aura_items"
@@ -33,7 +33,7 @@ class Connection:
 
     def __init__(self, target: Target) -> None:
         """Connects; raises DataError when the server does not answer or the folder cannot be used."""
-        text = target.endpoint if isinstance(target, Endpoint) else str(target)
+        text = target.endpoint if isinstance(target, External) else str(target)
         self._embedded: str | None = None
         if not isinstance(target, Path) and ("://" in text or _HOST_PORT.fullmatch(text)):
             uri = text if "://" in text else f"http://{text}"

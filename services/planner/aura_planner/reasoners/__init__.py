@@ -34,13 +34,13 @@ def build(backend: str, spec: ExperimentSpec, base: Path, *, similar: bool) -> R
         "recorded": lambda: RecordedReasoner(base / (planner.recording or "")),
         "ollama": lambda: _ollama(spec, similar=similar),
         "auto": lambda: _auto(spec, similar=similar),
-        "openai": lambda: _model(OpenAiServer(planner.endpoint or "", planner.model or "", spec.seed), spec, similar=similar),
+        "openai": lambda: _model(OpenAiServer(spec.model_endpoint or "", planner.model or "", spec.seed), spec, similar=similar),
     }
     return table[backend]()
 
 
 def _ollama(spec: ExperimentSpec, *, similar: bool) -> Reasoner:
-    server = OllamaServer(spec.planner.endpoint, spec.planner.model, spec.seed)
+    server = OllamaServer(spec.model_endpoint, spec.planner.model, spec.seed)
     problem = server.problem()
     if problem:
         log.warning("%s; windows run unplanned until that is mended", problem)
@@ -48,7 +48,7 @@ def _ollama(spec: ExperimentSpec, *, similar: bool) -> Reasoner:
 
 
 def _auto(spec: ExperimentSpec, *, similar: bool) -> Reasoner:
-    server = OllamaServer(spec.planner.endpoint, spec.planner.model, spec.seed)
+    server = OllamaServer(spec.model_endpoint, spec.planner.model, spec.seed)
     return choose(_model(server, spec, similar=similar), server.problem(), HeuristicReasoner(spec.cache.ttl.thresholds[1]))
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from aura_contract.experiment import ClockSpec
+from aura_contract.workload import ClockSpec
 
 __all__ = ["EventClock"]
 

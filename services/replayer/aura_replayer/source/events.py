@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from aura_contract.experiment import WorkloadSpec
+from aura_contract.workload import WorkloadSpec
 from aura_data.tables import DataError, Table, open_table
 from aura_replayer.source.clock import EventClock
 from aura_replayer.source.items import ItemTable
