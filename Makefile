@@ -12,7 +12,7 @@ LOCK := requirements/dev.txt
 EXECUTOR := executor/target/release/aura-executor
 EXECUTOR_SOURCES := $(shell find executor -path executor/target -prune -o \( -name '*.rs' -o -name 'Cargo.*' -o -name '*.toml' \) -type f -print 2>/dev/null)
 CARGO := cd executor && cargo
-PACKAGES := $(wildcard services/*/aura_*)
+PACKAGES := $(wildcard services/*/aura_*) operator/aura_operator
 PYTEST_WORKERS ?= 2
 
 .PHONY: help install run test test-python test-rust integration lint lint-python lint-rust bench schemas lock clean

@@ -1,0 +1,71 @@
+"""What the builders build from: one experiment, the operator's settings, and what the cluster offers."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aura_contract.experiment import API_VERSION, KIND, ExperimentSpec
+from aura_operator.naming import labels
+from aura_operator.settings import OperatorSettings
+
+__all__ = ["MONITORING", "Blueprint", "Manifest", "digest"]
+
+Manifest = dict[str, Any]
+"""A Kubernetes object as the API server reads it."""
+
+MONITORING = "monitoring.coreos.com"
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """One experiment as builders see it.
+
+    `passwords` are those that were generated for the embedded parts (`redis`, `mongodb`); `secret_keys` are the keys of the
+    Secrets that the spec names, by Secret, as far as they were found; `apis` are optional API groups that the cluster serves.
+    """
+
+    name: str
+    namespace: str
+    uid: str
+    spec: ExperimentSpec
+    settings: OperatorSettings
+    passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secret_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    apis: frozenset[str] = frozenset()
+
+    @property
+    def run(self) -> str:
+        """Id of the run: the same for the whole life of the resource, so that every part can go on after a restart."""
+        return f"{self.name}-{self.uid.replace('-', '')[:8]}"
+
+    def child(self, component: str) -> str:
+        """Name of the object of a component."""
+        return f"{self.name}-{component}"
+
+    def metadata(self, component: str, *, name: str | None = None, owned: bool = True) -> Manifest:
+        """Metadata of an object of a component; what is not `owned` stays when the experiment is deleted."""
+        found: Manifest = {
+            "name": name or self.child(component),
+            "namespace": self.namespace,
+            "labels": labels(self.name, component),
+        }
+        if owned:
+            found["ownerReferences"] = [
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": KIND,
+                    "name": self.name,
+                    "uid": self.uid,
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ]
+        return found
+
+
+def digest(value: object) -> str:
+    """Short hash of a JSON value, for annotations that roll pods when what they read has changed."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,52 @@
+"""Redis: one server for each arm, without persistence, since an arm that lost its memory is another experiment."""
+
+from aura_operator.blueprint import Blueprint, Manifest
+from aura_operator.builders.pod import container, empty_dir, pod_template, tcp_probe
+from aura_operator.builders.secrets import PASSWORDS, REDIS_CONF
+from aura_operator.builders.workload import deployment, service
+
+__all__ = ["PORT", "build", "component"]
+
+PORT = 6379
+UID = 999
+"""The image's own user `redis`."""
+
+
+def component(arm: str) -> str:
+    """Component name of an arm's Redis."""
+    return f"redis-{arm}"
+
+
+def build(blueprint: Blueprint) -> list[Manifest]:
+    """A Deployment and a Service for each arm; nothing where the user brings the servers."""
+    if blueprint.spec.dependencies.redis.external is not None:
+        return []
+    return [built for arm in blueprint.spec.arms for built in _arm(blueprint, component(arm))]
+
+
+def _arm(blueprint: Blueprint, name: str) -> list[Manifest]:
+    embedded = blueprint.spec.dependencies.redis.embedded
+    settings = blueprint.settings
+    server = container(
+        blueprint,
+        "redis",
+        (embedded and embedded.image) or settings.images.redis,
+        (embedded and embedded.resources) or settings.resources.redis,
+        ports={"redis": PORT},
+        args=["redis-server", "/etc/redis/redis.conf"],
+        readinessProbe=tcp_probe("redis", period=2),
+        # An eviction sweep may hold the server for a while; a restart would lose the arm.
+        livenessProbe=tcp_probe("redis", period=10, failures=6),
+        volumeMounts=[
+            {"name": "data", "mountPath": "/data"},
+            {"name": "config", "mountPath": "/etc/redis", "readOnly": True},
+        ],
+    )
+    config = {"secretName": blueprint.child(PASSWORDS), "items": [{"key": REDIS_CONF, "path": REDIS_CONF}]}
+    volumes = [empty_dir("data", "64Mi"), {"name": "config", "secret": config}]
+    template = pod_template(blueprint, name, [server], uid=UID, volumes=volumes)
+    # Two servers of one arm at once would each hold half of the truth.
+    return [
+        deployment(blueprint, name, template, strategy={"type": "Recreate"}),
+        service(blueprint, name, {"redis": PORT}),
+    ]

@@ -1,0 +1,41 @@
+"""Names, labels and annotations of everything that the operator makes."""
+
+__all__ = [
+    "ANNOTATION_PREFIX",
+    "COMPONENT",
+    "EXPERIMENT",
+    "FIELD_MANAGER",
+    "FINALIZER",
+    "GROUP",
+    "MANAGED_BY",
+    "PLURAL",
+    "TEMPLATE_HASH",
+    "VERSION",
+    "labels",
+    "selector",
+]
+
+GROUP, VERSION, PLURAL = "aura.dev", "v1alpha1", "auraexperiments"
+FIELD_MANAGER = "aura-operator"
+FINALIZER = "aura.dev/operator"
+ANNOTATION_PREFIX = "operator.aura.dev"
+
+EXPERIMENT = "aura.dev/experiment"
+COMPONENT = "app.kubernetes.io/component"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+TEMPLATE_HASH = "aura.dev/template-hash"
+
+
+def selector(experiment: str, component: str) -> dict[str, str]:
+    """Labels that find the pods of one part of one experiment; they never change."""
+    return {EXPERIMENT: experiment, COMPONENT: component}
+
+
+def labels(experiment: str, component: str) -> dict[str, str]:
+    """All labels of an object of one part of one experiment."""
+    return {
+        "app.kubernetes.io/name": "aura",
+        "app.kubernetes.io/part-of": "aura",
+        MANAGED_BY: FIELD_MANAGER,
+        **selector(experiment, component),
+    }
