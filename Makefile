@@ -52,8 +52,9 @@ lint-rust: toolchain
 bench: install ## Benchmarks; writes benchmarks/results.json
 	$(BIN)/python benchmarks/run.py
 
-schemas: $(STAMPS)/project ## Write the contract's JSON Schemas again
+schemas: $(STAMPS)/project ## Write the contract's JSON Schemas and the CRD again
 	$(BIN)/python -m aura_contract.schemas services/contract/schemas
+	$(BIN)/python -m aura_contract.crd crds/auraexperiments.aura.dev.yaml
 
 lock: $(STAMPS)/project ## Pin the newest versions that pyproject.toml allows, with hashes
 	$(BIN)/pip install --quiet uv

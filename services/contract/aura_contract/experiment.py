@@ -166,7 +166,7 @@ class ExperimentSpec(ManifestModel):
     planner: PlannerSpec = PlannerSpec()
     executor: ExecutorSpec = ExecutorSpec()
     controls: tuple[ControlName, ...] = Field(
-        (), description="Further planned arms, each with its own Redis and the named planner."
+        (), max_length=8, description="Further planned arms, each with its own Redis and the named planner."
     )
     dependencies: DependenciesSpec = DependenciesSpec()
     seed: int = Field(0, ge=0)

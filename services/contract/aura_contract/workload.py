@@ -91,7 +91,7 @@ class WorkloadSpec(ManifestModel):
     format: FileFormat = "auto"
     columns: WorkloadColumns = WorkloadColumns()
     requests: tuple[str, ...] = Field(
-        ("click",), description="Actions that are cache requests; other rows only feed the context."
+        ("click",), max_length=64, description="Actions that are cache requests; other rows only feed the context."
     )
     limit: int | None = Field(None, gt=0, description="Replay only the first so many rows.")
     clock: ClockSpec = ClockSpec()

@@ -13,8 +13,6 @@ from aura_bus import BusError, Publisher, Subscriber, ensure_topics
 from aura_contract.experiment import AuraExperiment
 from aura_contract.manifest import ManifestError, load_manifest
 from aura_contract.topics import PLANNER_GROUP, Topics
-from aura_planner import logs
-from aura_planner.endpoints import Endpoints
 from aura_planner.errors import SetupError
 from aura_planner.memory import settle
 from aura_planner.metrics import Metrics
@@ -22,6 +20,8 @@ from aura_planner.pipeline import Pipeline
 from aura_planner.reasoners import build
 from aura_planner.service import Service
 from aura_planner.sources import open_enrichment
+from aura_telemetry import logs
+from aura_telemetry.endpoints import Endpoints
 
 __all__ = ["main"]
 

@@ -8,7 +8,21 @@ from typing import TextIO
 
 __all__ = ["JsonFormatter", "setup"]
 
-FIELDS = ("experiment", "run", "arm", "window", "plan_id", "outcome", "reason", "latency_s", "planner", "address", "answer")
+FIELDS = (
+    "experiment",
+    "run",
+    "arm",
+    "window",
+    "plan_id",
+    "outcome",
+    "reason",
+    "latency_s",
+    "planner",
+    "address",
+    "answer",
+    "namespace",
+    "phase",
+)
 
 
 class JsonFormatter(logging.Formatter):

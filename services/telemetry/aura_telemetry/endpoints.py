@@ -1,4 +1,4 @@
-"""The planner's small HTTP server: /metrics, /healthz and /readyz."""
+"""A small HTTP server: /metrics, /healthz and /readyz."""
 
 import threading
 from collections.abc import Callable
