@@ -13,6 +13,7 @@ EXECUTOR := executor/target/release/aura-executor
 EXECUTOR_SOURCES := $(shell find executor -path executor/target -prune -o \( -name '*.rs' -o -name 'Cargo.*' -o -name '*.toml' \) -type f -print 2>/dev/null)
 CARGO := cd executor && cargo
 PACKAGES := $(wildcard services/*/aura_*) operator/aura_operator
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 PYTEST_WORKERS ?= 2
 
 .PHONY: help install run test test-python test-rust integration lint lint-python lint-rust bench schemas lock clean
@@ -57,8 +58,12 @@ schemas: $(STAMPS)/project ## Write the contract's JSON Schemas again
 
 lock: $(STAMPS)/project ## Pin the newest versions that pyproject.toml allows, with hashes
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" --extra dev pyproject.toml requirements/build.in --output-file $(LOCK)
+	$(COMPILE) --upgrade --extra dev pyproject.toml requirements/build.in --output-file $(LOCK)
+	@# What the images install is what the tests ran with.
+	$(COMPILE) --constraint $(LOCK) requirements/build.in --output-file requirements/build.txt
+	$(COMPILE) --constraint $(LOCK) --extra operator pyproject.toml --output-file requirements/operator.txt
+	$(COMPILE) --constraint $(LOCK) --extra replayer --extra examples pyproject.toml --output-file requirements/replayer.txt
+	$(COMPILE) --constraint $(LOCK) --extra planner --extra examples pyproject.toml --output-file requirements/planner.txt
 
 clean: ## Remove what these targets made, but not runs/
 	rm -rf $(VENV) $(STAMPS) executor/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
