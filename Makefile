@@ -15,8 +15,12 @@ CARGO := cd executor && cargo
 PACKAGES := $(wildcard services/*/aura_*) operator/aura_operator
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 PYTEST_WORKERS ?= 2
+IMAGES := operator replayer planner executor
+IMAGE_PREFIX ?= aura
+IMAGE_TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+DOCKER_BUILD_ARGS ?=
 
-.PHONY: help install run test test-python test-rust integration lint lint-python lint-rust bench schemas lock clean
+.PHONY: help install run test test-python test-rust integration lint lint-python lint-rust bench schemas images lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +59,12 @@ bench: install ## Benchmarks; writes benchmarks/results.json
 
 schemas: $(STAMPS)/project ## Write the contract's JSON Schemas again
 	$(BIN)/python -m aura_contract.schemas services/contract/schemas
+
+images: $(IMAGES:%=image-%) ## The four images, as $(IMAGE_PREFIX)/NAME:$(IMAGE_TAG)
+
+image-%:
+	DOCKER_BUILDKIT=1 docker build $(DOCKER_BUILD_ARGS) --build-arg VERSION=$(IMAGE_TAG) \
+		--file $(firstword $(wildcard $*/Dockerfile services/$*/Dockerfile)) --tag $(IMAGE_PREFIX)/$*:$(IMAGE_TAG) .
 
 lock: $(STAMPS)/project ## Pin the newest versions that pyproject.toml allows, with hashes
 	$(BIN)/pip install --quiet uv
