@@ -72,7 +72,8 @@ lock: $(STAMPS)/project ## Pin the newest versions that pyproject.toml allows, w
 	@# What the images install is what the tests ran with.
 	$(COMPILE) --constraint $(LOCK) requirements/build.in --output-file requirements/build.txt
 	$(COMPILE) --constraint $(LOCK) --extra operator pyproject.toml --output-file requirements/operator.txt
-	$(COMPILE) --constraint $(LOCK) --extra replayer --extra examples pyproject.toml --output-file requirements/replayer.txt
+	@# The data set's package wants pandas, but its files are read without it.
+	$(COMPILE) --constraint $(LOCK) --no-emit-package pandas --extra replayer --extra examples pyproject.toml --output-file requirements/replayer.txt
 	$(COMPILE) --constraint $(LOCK) --extra planner --extra examples pyproject.toml --output-file requirements/planner.txt
 
 clean: ## Remove what these targets made, but not runs/
