@@ -13,9 +13,14 @@ EXECUTOR := executor/target/release/aura-executor
 EXECUTOR_SOURCES := $(shell find executor -path executor/target -prune -o \( -name '*.rs' -o -name 'Cargo.*' -o -name '*.toml' \) -type f -print 2>/dev/null)
 CARGO := cd executor && cargo
 PACKAGES := $(wildcard services/*/aura_*) operator/aura_operator
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 PYTEST_WORKERS ?= 2
+IMAGES := operator replayer planner executor
+IMAGE_PREFIX ?= aura
+IMAGE_TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+DOCKER_BUILD_ARGS ?=
 
-.PHONY: help install run test test-python test-rust integration lint lint-python lint-rust bench schemas lock clean
+.PHONY: help install run test test-python test-rust integration lint lint-python lint-rust bench schemas images lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,10 +61,21 @@ schemas: $(STAMPS)/project ## Write the contract's JSON Schemas and the CRD agai
 	$(BIN)/python -m aura_contract.schemas services/contract/schemas
 	$(BIN)/python -m aura_contract.crd crds/auraexperiments.aura.dev.yaml
 
+images: $(IMAGES:%=image-%) ## The four images, as $(IMAGE_PREFIX)/NAME:$(IMAGE_TAG)
+
+image-%:
+	DOCKER_BUILDKIT=1 docker build $(DOCKER_BUILD_ARGS) --build-arg VERSION=$(IMAGE_TAG) \
+		--file $(firstword $(wildcard $*/Dockerfile services/$*/Dockerfile)) --tag $(IMAGE_PREFIX)/$*:$(IMAGE_TAG) .
+
 lock: $(STAMPS)/project ## Pin the newest versions that pyproject.toml allows, with hashes
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" --extra dev pyproject.toml requirements/build.in --output-file $(LOCK)
+	$(COMPILE) --upgrade --extra dev pyproject.toml requirements/build.in --output-file $(LOCK)
+	@# What the images install is what the tests ran with.
+	$(COMPILE) --constraint $(LOCK) requirements/build.in --output-file requirements/build.txt
+	$(COMPILE) --constraint $(LOCK) --extra operator pyproject.toml --output-file requirements/operator.txt
+	@# The data set's package wants pandas, but its files are read without it.
+	$(COMPILE) --constraint $(LOCK) --no-emit-package pandas --extra replayer --extra examples pyproject.toml --output-file requirements/replayer.txt
+	$(COMPILE) --constraint $(LOCK) --extra planner --extra examples pyproject.toml --output-file requirements/planner.txt
 
 clean: ## Remove what these targets made, but not runs/
 	rm -rf $(VENV) $(STAMPS) executor/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -60,7 +60,7 @@ class TextEncoder:
 def _load() -> Any:
     spec = importlib.util.find_spec("wordllama")
     if spec is None or spec.origin is None:
-        raise DataError("embeddings: the package wordllama is missing; pip install 'aura-experiment[data]'")
+        raise DataError("embeddings: the package wordllama is missing; pip install 'aura-experiment[neighbours]'")
     root = logging.getLogger()
     before = root.handlers[:], root.level
     try:
