@@ -1,0 +1,1 @@
+"""The API server: one client for writing, one watching store for reading."""

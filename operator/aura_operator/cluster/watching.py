@@ -1,0 +1,99 @@
+"""Watches on the kinds that experiments own: each a thread that lists once and then follows the changes."""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Sequence
+
+from kubernetes.watch import Watch
+
+from aura_operator.blueprint import Manifest
+from aura_operator.cluster.children import Children, Owner
+from aura_operator.cluster.client import ApiError, Cluster
+from aura_operator.cluster.kinds import Kind
+from aura_operator.naming import FIELD_MANAGER, MANAGED_BY
+
+__all__ = ["Watches"]
+
+SELECTOR = f"{MANAGED_BY}={FIELD_MANAGER}"
+ROUND_SECONDS = 300
+PAUSE_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class Watches:
+    """Keeps `children` up to date; `changed` is called from the watches' threads with the owner of what has changed.
+
+    Only objects with the operator's label are asked for, so that it never sees other people's Secrets.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        kinds: Sequence[Kind],
+        namespaces: Sequence[str],
+        children: Children,
+        changed: Callable[[Owner], None],
+    ) -> None:
+        self._cluster, self._children, self._changed = cluster, children, changed
+        self._stop = threading.Event()
+        self._watchers: list[Watch] = []
+        self._synced = [
+            self._start(kind, namespace)
+            for kind in kinds
+            for namespace in (namespaces or [None])  # type: ignore[list-item]
+        ]
+
+    def wait(self, seconds: float) -> bool:
+        """Whether every kind was listed within `seconds`."""
+        return all(synced.wait(seconds) for synced in self._synced)
+
+    def stop(self) -> None:
+        """End all threads."""
+        self._stop.set()
+        for watcher in self._watchers:
+            watcher.stop()
+
+    def _start(self, kind: Kind, namespace: str | None) -> threading.Event:
+        synced, watcher = threading.Event(), Watch()
+        self._watchers.append(watcher)
+        threading.Thread(
+            target=self._run, args=(kind, namespace, watcher, synced), name=f"watch-{kind.name}", daemon=True
+        ).start()
+        return synced
+
+    def _run(self, kind: Kind, namespace: str | None, watcher: Watch, synced: threading.Event) -> None:
+        since = ""
+        while not self._stop.is_set():
+            try:
+                if not since:
+                    since = self._list(kind, namespace)
+                    synced.set()
+                since = self._follow(kind, namespace, watcher, since)
+            except ApiError as error:
+                if error.status != 410 and not self._stop.is_set():
+                    log.warning("watch of %s ended: %s; listing again", kind.name, error)
+                    self._stop.wait(PAUSE_SECONDS * (0.5 + random.random()))
+                since = ""
+
+    def _list(self, kind: Kind, namespace: str | None) -> str:
+        found: list[Manifest] = []
+        since = ""
+        for items, version in self._cluster.pages(kind, namespace, SELECTOR):
+            # A list leaves out what its items all have.
+            found += [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in items]
+            since = since or version
+        for owner in self._children.replace(kind, iter(found)):
+            self._changed(owner)
+        return since
+
+    def _follow(self, kind: Kind, namespace: str | None, watcher: Watch, since: str) -> str:
+        for change, manifest in self._cluster.watch(kind, namespace, SELECTOR, since, watcher, ROUND_SECONDS):
+            since = manifest["metadata"]["resourceVersion"]
+            if change == "BOOKMARK":
+                continue
+            owner = self._children.drop(manifest) if change == "DELETED" else self._children.put(manifest)
+            if owner is not None:
+                self._changed(owner)
+        return since

@@ -1,0 +1,59 @@
+"""An `AuraExperiment` as the API server holds it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from aura_contract.experiment import ExperimentSpec
+from aura_contract.status import ExperimentStatus
+
+__all__ = ["Experiment", "UnreadableError"]
+
+
+class UnreadableError(ValueError):
+    """A resource of another version of the definition than this operator reads."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One resource; `status` is empty before the first look."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    created: datetime
+    deleting: bool
+    spec: ExperimentSpec
+    status: ExperimentStatus
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> "Experiment":
+        """From the resource's body; raises UnreadableError with one sentence."""
+        metadata = body["metadata"]
+        try:
+            spec = ExperimentSpec.model_validate(dict(body["spec"]))
+            status = ExperimentStatus.model_validate(_known(dict(body.get("status") or {})))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise UnreadableError(f"spec.{where}: {first['msg']}; correct it and apply it again") from error
+        return cls(
+            name=metadata["name"],
+            namespace=metadata["namespace"],
+            uid=metadata["uid"],
+            generation=metadata.get("generation", 0),
+            created=datetime.fromisoformat(metadata["creationTimestamp"]),
+            deleting=bool(metadata.get("deletionTimestamp")),
+            spec=spec,
+            status=status,
+        )
+
+
+def _known(status: dict[str, Any]) -> dict[str, Any]:
+    """What this version's status has: an earlier or later operator may have written more."""
+    names = {str(field.alias) for field in ExperimentStatus.model_fields.values()}
+    return {key: value for key, value in status.items() if key in names}

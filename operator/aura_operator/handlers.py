@@ -1,0 +1,123 @@
+"""Kopf's handlers: they only route. Each experiment has one daemon, woken by its own events and those of its objects."""
+
+import asyncio
+import logging
+from collections import Counter
+from typing import Any
+
+import kopf
+
+from aura_operator.cluster.children import Owner
+from aura_operator.experiment import Experiment, UnreadableError
+from aura_operator.metrics import Metrics
+from aura_operator.naming import ANNOTATION_PREFIX, FINALIZER, GROUP, PLURAL, VERSION
+from aura_operator.reconcile.reconciler import Memory, Reconciler
+
+__all__ = ["Bells", "configure", "register"]
+
+SETTLE_SECONDS = 0.2
+UNREADABLE_SECONDS = 3600.0
+STOP_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class Bells:
+    """A bell for each experiment: rung from any thread, heard by its daemon."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._bells: dict[Owner, asyncio.Event] = {}
+
+    def of(self, owner: Owner) -> asyncio.Event:
+        """The bell of an experiment; call it in the loop's thread."""
+        return self._bells.setdefault(owner, asyncio.Event())
+
+    def ring(self, owner: Owner) -> None:
+        """Wake the experiment's daemon."""
+        self._loop.call_soon_threadsafe(self._ring, owner)
+
+    def _ring(self, owner: Owner) -> None:
+        bell = self._bells.get(owner)
+        if bell is not None:
+            bell.set()
+
+    def forget(self, owner: Owner) -> None:
+        """Nobody listens any more."""
+        self._bells.pop(owner, None)
+
+
+def configure(settings: kopf.OperatorSettings) -> None:
+    """Kopf under our own names; its log lines are not events, and it keeps no state in the resource's status."""
+    settings.persistence.finalizer = FINALIZER
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=ANNOTATION_PREFIX)
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=ANNOTATION_PREFIX, key="last-seen")
+    settings.posting.loggers = False
+    settings.background.cancellation_timeout = STOP_SECONDS
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+
+
+def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, bells: Bells, metrics: Metrics) -> None:
+    """Put the handlers into Kopf's registry."""
+    generations: dict[Owner, int] = {}
+    phases: Counter[str] = Counter()
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)  # type: ignore[arg-type]
+    def seen(meta: kopf.Meta, namespace: str, name: str, **_: Any) -> None:
+        generation = int(meta.get("generation", 0))
+        if generations.get((namespace, name)) != generation:
+            generations[namespace, name] = generation
+            bells.ring((namespace, name))
+
+    @kopf.daemon(GROUP, VERSION, PLURAL, registry=registry)  # type: ignore[arg-type]
+    async def watch_over(stopped: kopf.DaemonStopped, body: kopf.Body, namespace: str, name: str, **_: Any) -> None:
+        memory, owner = Memory(), (namespace, name)
+        bell = bells.of(owner)
+
+        def announce(kind: str, reason: str, message: str) -> None:
+            kopf.event(body, type=kind, reason=reason, message=message)
+
+        phase = ""
+        try:
+            while not stopped:
+                bell.clear()
+                pause = await _look(reconciler, body, memory, announce)
+                phase = _count(phases, metrics, phase, memory.status.phase if memory.status else "Pending")
+                await _wait(bell, stopped, pause)
+        finally:
+            bells.forget(owner)
+            generations.pop(owner, None)
+            _count(phases, metrics, phase, "")
+
+
+async def _look(reconciler: Reconciler, body: kopf.Body, memory: Memory, announce: Any) -> float:
+    try:
+        experiment = Experiment.read(body)
+    except UnreadableError as error:
+        announce("Warning", "Unreadable", str(error))
+        return UNREADABLE_SECONDS
+    if experiment.deleting:
+        return UNREADABLE_SECONDS
+    return await reconciler.look(experiment, memory, announce)
+
+
+def _count(phases: Counter[str], metrics: Metrics, before: str, now: str) -> str:
+    if before != now:
+        phases[before] -= 1
+        phases[now] += 1
+        for phase in filter(None, (before, now)):
+            metrics.experiments.labels(phase).set(phases[phase])
+    return now
+
+
+async def _wait(bell: asyncio.Event, stopped: kopf.DaemonStopped, seconds: float) -> None:
+    """Until the bell rings, the daemon is stopped, or the time is over; then a moment, since changes come in bursts."""
+    waits = [asyncio.ensure_future(bell.wait()), asyncio.ensure_future(stopped.wait(seconds))]  # type: ignore[arg-type]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    if bell.is_set() and not stopped:
+        await asyncio.sleep(SETTLE_SECONDS)

@@ -1,0 +1,1 @@
+"""One level-triggered reconciliation: observe, build, apply what differs, derive the status."""

@@ -1,0 +1,1 @@
+"""From what is observed to what `kubectl get ax` says: pure functions."""

@@ -1,0 +1,126 @@
+"""What the observed objects of an experiment say, without any judgement on it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from aura_contract.results import Ending
+from aura_operator.blueprint import Manifest
+from aura_operator.naming import COMPONENT
+
+__all__ = ["Facts", "PartState", "ReplayerState", "gather"]
+
+SERVERS = ("redis-", "kafka", "mongodb", "milvus", "ollama")
+LOADER, PLANNER, REPLAYER, EXECUTOR = "loader", "planner", "replayer", "executor-"
+
+
+@dataclass(frozen=True)
+class PartState:
+    """A Deployment or StatefulSet: pods that are wanted and that are ready."""
+
+    component: str
+    wanted: int
+    ready: int
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all of its pods are."""
+        return self.ready >= self.wanted
+
+
+@dataclass(frozen=True)
+class ReplayerState:
+    """The replayer's Job and its newest pod; `ending` is what its last container said when it ended."""
+
+    succeeded: bool = False
+    suspended: bool = False
+    pod: str | None = None
+    address: str | None = None
+    restarts: int = 0
+    ending: Ending | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is there. `loaded` is None when nothing has to be loaded."""
+
+    servers: tuple[PartState, ...] = ()
+    planners: PartState = PartState(PLANNER, 0, 0)
+    executors: tuple[PartState, ...] = ()
+    loaded: bool | None = None
+    replayer: ReplayerState | None = None
+    pods: tuple[Manifest, ...] = field(default=(), repr=False)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Why the API server refuses the pods of a component."""
+
+
+def gather(objects: Iterable[Manifest]) -> Facts:
+    """The facts in all objects of one experiment."""
+    listed = list(objects)
+    pods = tuple(item for item in listed if item["kind"] == "Pod")
+    parts = [_part(item) for item in listed if item["kind"] in ("Deployment", "StatefulSet")]
+    jobs = {component(item): item for item in listed if item["kind"] == "Job"}
+    planners = next((part for part in parts if part.component == PLANNER), Facts.planners)
+    loader, replayer = jobs.get(LOADER), jobs.get(REPLAYER)
+    refused = {component(item): why for item in listed if (why := _refusal(item))}
+    return Facts(
+        servers=tuple(part for part in parts if part.component.startswith(SERVERS)),
+        planners=planners,
+        executors=tuple(part for part in parts if part.component.startswith(EXECUTOR)),
+        loaded=_succeeded(loader) if loader else None,
+        replayer=_replayer(replayer, pods) if replayer else None,
+        pods=pods,
+        refused=refused,
+    )
+
+
+def component(manifest: Manifest) -> str:
+    """Component that an object belongs to."""
+    return str((manifest["metadata"].get("labels") or {}).get(COMPONENT, ""))
+
+
+def _part(item: Manifest) -> PartState:
+    spec, status = item["spec"], item.get("status") or {}
+    seen = status.get("observedGeneration", 0) >= item["metadata"].get("generation", 0)
+    return PartState(component(item), spec.get("replicas", 1), status.get("readyReplicas", 0) if seen else 0)
+
+
+def _succeeded(job: Manifest) -> bool:
+    return bool((job.get("status") or {}).get("succeeded"))
+
+
+def _refusal(item: Manifest) -> str | None:
+    conditions = (item.get("status") or {}).get("conditions") or []
+    found = (one for one in conditions if one.get("type") == "ReplicaFailure" and one.get("status") == "True")
+    return next((str(one.get("message", "")) for one in found), None)
+
+
+def _replayer(job: Manifest, pods: Iterable[Manifest]) -> ReplayerState:
+    own = [pod for pod in pods if component(pod) == REPLAYER and not pod["metadata"].get("deletionTimestamp")]
+    newest = max(own, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), default=None)
+    state = ReplayerState(succeeded=_succeeded(job), suspended=bool(job["spec"].get("suspend")))
+    if newest is None:
+        return state
+    status = newest.get("status") or {}
+    container = next(iter(status.get("containerStatuses") or []), {})
+    running = "running" in (container.get("state") or {})
+    return ReplayerState(
+        succeeded=state.succeeded,
+        suspended=state.suspended,
+        pod=newest["metadata"]["name"],
+        address=status.get("podIP") if running else None,
+        restarts=int(container.get("restartCount", 0)),
+        ending=_ending(container),
+    )
+
+
+def _ending(container: Manifest) -> Ending | None:
+    for state in ("state", "lastState"):
+        ended = (container.get(state) or {}).get("terminated")
+        if ended:
+            try:
+                return Ending.model_validate_json(ended.get("message") or "")
+            except ValidationError:
+                return None
+    return None
