@@ -5,10 +5,24 @@ from collections.abc import Mapping, Sequence
 from aura_contract.dependencies import Resources
 from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.naming import labels
+from aura_operator.quantities import canonical, canonical_all
 
-__all__ = ["GRACE_SECONDS", "container", "empty_dir", "env", "http_probe", "pod_template", "secret_env", "tcp_probe"]
+__all__ = [
+    "GRACE_SECONDS",
+    "SCRATCH",
+    "container",
+    "empty_dir",
+    "env",
+    "exec_probe",
+    "http_probe",
+    "pod_template",
+    "scratch_mount",
+    "secret_env",
+    "tcp_probe",
+]
 
 GRACE_SECONDS = 30
+SCRATCH = "/tmp"  # noqa: S108 - each container's own
 
 RESTRICTED: Manifest = {
     "allowPrivilegeEscalation": False,
@@ -38,6 +52,11 @@ def tcp_probe(port: str, *, period: int = 5, failures: int = 3, timeout: int = 3
     return {"tcpSocket": {"port": port}, **_pace(period, failures, timeout)}
 
 
+def exec_probe(command: Sequence[str], *, period: int = 5, failures: int = 3, timeout: int = 3) -> Manifest:
+    """A probe by a command in the container; `period` and `timeout` in seconds."""
+    return {"exec": {"command": list(command)}, **_pace(period, failures, timeout)}
+
+
 def _pace(period: int, failures: int, timeout: int) -> Manifest:
     return {"periodSeconds": period, "failureThreshold": failures, "timeoutSeconds": timeout}
 
@@ -57,7 +76,7 @@ def container(
         "image": image,
         "imagePullPolicy": blueprint.settings.image_pull_policy,
         "securityContext": RESTRICTED,
-        "resources": resources.model_dump(exclude_defaults=True),
+        "resources": _quantities(resources),
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     if ports:
@@ -66,9 +85,24 @@ def container(
     return found
 
 
+def _quantities(resources: Resources) -> Manifest:
+    both = {"requests": canonical_all(resources.requests), "limits": canonical_all(resources.limits)}
+    return {kind: quantities for kind, quantities in both.items() if quantities}
+
+
 def empty_dir(name: str, size: str | None = None) -> Manifest:
     """A volume that lives as long as its pod."""
-    return {"name": name, "emptyDir": {"sizeLimit": size} if size else {}}
+    return {"name": name, "emptyDir": {"sizeLimit": canonical(size)} if size else {}}
+
+
+def scratch_mount() -> Manifest:
+    """The mount of the volume `scratch`, an `empty_dir`: the only folder that may be written under a read-only root."""
+    return {"name": "scratch", "mountPath": SCRATCH}
+
+
+def _without_empty(fields: Manifest) -> Manifest:
+    """Without what the API server would drop, which would look like drift for ever."""
+    return {name: value for name, value in fields.items() if value not in (None, "")}
 
 
 def pod_template(
@@ -84,7 +118,7 @@ def pod_template(
     """A pod that runs as user and group `uid`, with no access to the API server; `fields` are further fields of its spec."""
     pods, settings = blueprint.spec.pods, blueprint.settings
     secrets = [{"name": name} for name in dict.fromkeys((*settings.image_pull_secrets, *pods.image_pull_secrets))]
-    tolerations = [item.model_dump(by_alias=True, exclude_none=True) for item in pods.tolerations]
+    tolerations = [_without_empty(item.model_dump(by_alias=True)) for item in pods.tolerations]
     optional = {
         "volumes": list(volumes),
         "imagePullSecrets": secrets,
@@ -109,6 +143,8 @@ def pod_template(
                 "runAsUser": uid,
                 "runAsGroup": uid,
                 "fsGroup": uid,
+                # A volume with many files is not walked through at each start.
+                "fsGroupChangePolicy": "OnRootMismatch",
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "containers": list(containers),

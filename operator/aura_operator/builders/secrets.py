@@ -34,7 +34,13 @@ def read(secret: Manifest | None) -> dict[str, str]:
 
 
 def build(blueprint: Blueprint) -> list[Manifest]:
-    """The Secret NAME-passwords: each password by part, and Redis' configuration, which keeps it out of process lists."""
+    """The Secret NAME-passwords: each password by part, and Redis' configuration, which keeps it out of process lists.
+
+    Nothing where the user brings both kinds of server.
+    """
+    dependencies = blueprint.spec.dependencies
+    if dependencies.redis.external is not None and (dependencies.mongodb is None or dependencies.mongodb_server is not None):
+        return []
     texts = {**blueprint.passwords, REDIS_CONF: CONF.format(password=blueprint.passwords[REDIS])}
     data = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
     return [

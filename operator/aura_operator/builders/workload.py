@@ -1,11 +1,15 @@
-"""The kinds that hold pods, and the Service before them."""
+"""The kinds that hold pods, the Service before them, and the volumes that outlive them."""
 
 from collections.abc import Mapping
 
 from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.naming import selector
+from aura_operator.quantities import canonical
 
-__all__ = ["deployment", "service", "stateful_set"]
+__all__ = ["deployment", "job", "persistent_volume", "service", "stateful_set"]
+
+# A Job is never given up: whether an experiment has failed is the operator's decision, and what made it fail can be mended.
+BACKOFF_LIMIT = 100_000
 
 
 def deployment(
@@ -24,22 +28,64 @@ def deployment(
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": blueprint.metadata(component), "spec": spec}
 
 
-def stateful_set(blueprint: Blueprint, component: str, template: Manifest, storage: str | None) -> Manifest:
+def stateful_set(blueprint: Blueprint, component: str, template: Manifest, storage: str) -> Manifest:
     """A StatefulSet of one pod; its volume `data` of size `storage` goes when the StatefulSet goes."""
-    spec: Manifest = {
-        "serviceName": blueprint.child(component),
-        "replicas": 1,
-        "selector": {"matchLabels": selector(blueprint.name, component)},
-        "template": template,
-        "revisionHistoryLimit": 1,
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": blueprint.metadata(component),
+        "spec": {
+            "serviceName": blueprint.child(component),
+            "replicas": 1,
+            "selector": {"matchLabels": selector(blueprint.name, component)},
+            "template": template,
+            "revisionHistoryLimit": 1,
+            # With the default order a pod that never gets ready, such as one with a wrong image, is not replaced by a right one.
+            "podManagementPolicy": "Parallel",
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": _claim(blueprint, storage)}],
+            "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete", "whenScaled": "Delete"},
+        },
     }
-    if storage is not None:
-        claim: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": storage}}}
-        if blueprint.settings.storage_class_name:
-            claim["storageClassName"] = blueprint.settings.storage_class_name
-        spec["volumeClaimTemplates"] = [{"metadata": {"name": "data"}, "spec": claim}]
-        spec["persistentVolumeClaimRetentionPolicy"] = {"whenDeleted": "Delete", "whenScaled": "Delete"}
-    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": blueprint.metadata(component), "spec": spec}
+
+
+def job(
+    blueprint: Blueprint,
+    component: str,
+    template: Manifest,
+    *,
+    suspend: bool = False,
+    annotations: Mapping[str, str] | None = None,
+) -> Manifest:
+    """A Job of one pod that is tried again until it succeeds; its template cannot be changed once it is there."""
+    metadata = blueprint.metadata(component)
+    if annotations:
+        metadata["annotations"] = dict(annotations)
+    template["spec"]["restartPolicy"] = "OnFailure"
+    spec: Manifest = {
+        "template": template,
+        "backoffLimit": BACKOFF_LIMIT,
+        "suspend": suspend,
+        # Never two at once: the next pod starts when the one before is gone.
+        "podReplacementPolicy": "Failed",
+    }
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+
+
+def persistent_volume(blueprint: Blueprint, component: str, storage: str, *, owned: bool = True) -> Manifest:
+    """A claim of `storage` for one pod at a time; it stays when the experiment goes unless it is `owned`."""
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": blueprint.metadata(component, owned=owned),
+        "spec": _claim(blueprint, storage),
+    }
+
+
+def _claim(blueprint: Blueprint, storage: str) -> Manifest:
+    claim: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": canonical(storage)}}}
+    if blueprint.settings.storage_class_name:
+        claim["storageClassName"] = blueprint.settings.storage_class_name
+    return claim
 
 
 def service(blueprint: Blueprint, component: str, ports: Mapping[str, int], *, headless: bool = False) -> Manifest:

@@ -1,0 +1,75 @@
+"""What a pod is told to log in with: environment variables and files from Secrets, never the values themselves."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aura_contract.credentials import PARTS, Part, variable
+from aura_contract.dependencies import External, ExternalArms
+from aura_operator.blueprint import Blueprint, Manifest
+from aura_operator.builders import endpoints, secrets
+from aura_operator.builders.pod import env, secret_env
+
+__all__ = ["FOLDER", "MONGODB_USER", "Access", "access"]
+
+FOLDER = "/etc/aura"
+MONGODB_USER = "root"
+
+TEXTS = ("username", "password", "mechanism")
+FILES = {"ca.crt": "ca", "tls.crt": "cert", "tls.key": "key"}
+
+
+@dataclass(frozen=True)
+class Access:
+    """`env` for the container, and `sources` of the projected volume that is mounted at /etc/aura."""
+
+    env: tuple[Manifest, ...] = ()
+    sources: tuple[Manifest, ...] = ()
+
+    def __add__(self, other: "Access") -> "Access":
+        return Access(self.env + other.env, self.sources + other.sources)
+
+
+def access(blueprint: Blueprint, service: str) -> Access:
+    """The credentials of exactly the parts that a service (replayer, planner, executor or loader) talks to."""
+    clients = endpoints.CLIENTS[service]
+    parts = [part for part in PARTS if part.lower() in clients]
+    return sum((_part(blueprint, part) for part in parts), Access())
+
+
+def _part(blueprint: Blueprint, part: Part) -> Access:
+    name = part.lower()
+    dependency = getattr(blueprint.spec.dependencies, name)
+    external: External | ExternalArms | None = dependency.external if dependency else None
+    if external is not None:
+        return _external(blueprint, part, external)
+    return _embedded(blueprint, part) if endpoints.embeds(blueprint, name) else Access()
+
+
+def _embedded(blueprint: Blueprint, part: Part) -> Access:
+    """The generated passwords; Kafka and Milvus have none, and network policies keep strangers away from them."""
+    password = secret_env(variable(part, "password"), blueprint.child(secrets.PASSWORDS), part.lower())
+    if part == "REDIS":
+        return Access((password,))
+    if part == "MONGODB":
+        return Access((*env({variable(part, "username"): MONGODB_USER}), password))
+    return Access()
+
+
+def _external(blueprint: Blueprint, part: Part, external: External | ExternalArms) -> Access:
+    found = env({variable(part, "tls"): "true"}) if external.tls else []
+    if external.secret_ref is None:
+        return Access(tuple(found))
+    secret = external.secret_ref.name
+    keys = blueprint.secret_keys.get(secret, frozenset())
+    found += [secret_env(variable(part, text), secret, text) for text in TEXTS if text in keys]
+    files = {key: field for key, field in FILES.items() if key in keys}
+    folder = f"tls/{part.lower()}"
+    found += env({variable(part, field): f"{FOLDER}/{folder}/{key}" for key, field in files.items()})
+    return Access(tuple(found), _files(secret, folder, list(files)))
+
+
+def _files(secret: str, folder: str, keys: Sequence[str]) -> tuple[Manifest, ...]:
+    if not keys:
+        return ()
+    items = [{"key": key, "path": f"{folder}/{key}"} for key in keys]
+    return ({"secret": {"name": secret, "items": items}},)

@@ -1,0 +1,51 @@
+"""The executors: one for each planned arm, which alone change the arm on behalf of a plan."""
+
+from aura_operator.blueprint import Blueprint, Manifest
+from aura_operator.builders import endpoints
+from aura_operator.builders.credentials import access
+from aura_operator.builders.endpoints import EXECUTOR
+from aura_operator.builders.pod import env
+from aura_operator.builders.service_pod import LISTEN, service_pod
+from aura_operator.builders.workload import deployment
+
+__all__ = ["build"]
+
+
+def build(blueprint: Blueprint) -> list[Manifest]:
+    """A Deployment for each planned arm."""
+    return [_arm(blueprint, arm) for arm in blueprint.spec.planned_arms]
+
+
+def _arm(blueprint: Blueprint, arm: str) -> Manifest:
+    component, settings = endpoints.executor(arm), blueprint.settings
+    template = service_pod(
+        blueprint,
+        component,
+        settings.images.executor,
+        settings.resources.executor,
+        access(blueprint, EXECUTOR),
+        variables=env({"AURA_REDIS": endpoints.redis_url(blueprint, arm)}),
+        reads_manifest=False,
+        arguments=_arguments(blueprint, arm),
+        ready="/readyz",
+    )
+    return deployment(blueprint, component, template)
+
+
+def _arguments(blueprint: Blueprint, arm: str) -> list[str]:
+    spec = blueprint.spec
+    prefix, caps = endpoints.topic_prefix(blueprint), spec.executor
+    options = {
+        "--kafka": endpoints.kafka(blueprint),
+        **({"--topic-prefix": prefix} if prefix else {}),
+        "--experiment": blueprint.name,
+        "--arm": arm,
+        "--run": blueprint.run,
+        "--mode": "plain" if spec.cache.clock == "wall" else "arm",
+        "--listen": LISTEN,
+        "--max-evict": str(caps.max_evict),
+        "--max-prefetch": str(caps.max_prefetch),
+        "--ttl-min": str(caps.ttl_min),
+        "--ttl-max": str(caps.ttl_max),
+    }
+    return [f"{name}={value}" for name, value in options.items()]

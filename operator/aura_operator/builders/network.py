@@ -1,0 +1,64 @@
+"""NetworkPolicies: nobody reaches an experiment's pods but those who have business there."""
+
+from collections.abc import Sequence
+
+from aura_operator.blueprint import Blueprint, Manifest
+from aura_operator.builders import endpoints, redis
+from aura_operator.builders.endpoints import CLIENTS, EXECUTOR, HTTP_PORT, PLANNER, PORTS, REPLAYER
+from aura_operator.naming import COMPONENT, EXPERIMENT, selector
+
+__all__ = ["build"]
+
+
+def build(blueprint: Blueprint) -> list[Manifest]:
+    """A policy that lets nobody in, and for each part one that names its clients.
+
+    Services may open connections to anywhere: logs, external servers and models are the user's, at addresses that only they
+    know. The servers of an experiment answer and never ask, so that they need no way out; Ollama does, for its models.
+    """
+    everything = {"podSelector": {"matchLabels": {EXPERIMENT: blueprint.name}}, "policyTypes": ["Ingress"]}
+    found = [_policy(blueprint, "default", everything), _services(blueprint)]
+    if endpoints.embeds(blueprint, endpoints.REDIS):
+        for arm in blueprint.spec.arms:
+            clients = [REPLAYER, *([endpoints.executor(arm)] if arm in blueprint.spec.planned_arms else [])]
+            found.append(_server(blueprint, redis.component(arm), redis.PORT, clients))
+    for part in (endpoints.KAFKA, endpoints.MONGODB, endpoints.MILVUS, endpoints.OLLAMA):
+        if endpoints.embeds(blueprint, part):
+            found.append(_server(blueprint, part, PORTS[part], _clients(blueprint, part), out=part == endpoints.OLLAMA))
+    return found
+
+
+def _clients(blueprint: Blueprint, part: str) -> list[str]:
+    services = [service for service, parts in CLIENTS.items() if part in parts]
+    executors = [endpoints.executor(arm) for arm in blueprint.spec.planned_arms]
+    return [name for service in services for name in (executors if service == EXECUTOR else [service])]
+
+
+def _server(blueprint: Blueprint, component: str, port: int, clients: Sequence[str], *, out: bool = False) -> Manifest:
+    peers = [{"podSelector": {"matchLabels": selector(blueprint.name, client)}} for client in clients]
+    spec = {
+        "podSelector": {"matchLabels": selector(blueprint.name, component)},
+        "policyTypes": ["Ingress"] if out else ["Ingress", "Egress"],
+        "ingress": [{"from": peers, "ports": [{"protocol": "TCP", "port": port}]}],
+    }
+    return _policy(blueprint, component, spec)
+
+
+def _services(blueprint: Blueprint) -> Manifest:
+    """Progress and metrics hold no secrets, and operator and Prometheus live in namespaces that are not known here."""
+    names = [REPLAYER, PLANNER, *(endpoints.executor(arm) for arm in blueprint.spec.planned_arms)]
+    pods = {
+        "matchLabels": {EXPERIMENT: blueprint.name},
+        "matchExpressions": [{"key": COMPONENT, "operator": "In", "values": names}],
+    }
+    spec = {
+        "podSelector": pods,
+        "policyTypes": ["Ingress"],
+        "ingress": [{"ports": [{"protocol": "TCP", "port": HTTP_PORT}]}],
+    }
+    return _policy(blueprint, "services", spec)
+
+
+def _policy(blueprint: Blueprint, component: str, spec: Manifest) -> Manifest:
+    metadata = blueprint.metadata(component)
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}

@@ -1,0 +1,58 @@
+"""The planners: replicas that share the contexts of all arms."""
+
+from aura_operator.blueprint import Blueprint, Manifest, digest
+from aura_operator.builders import endpoints, manifest
+from aura_operator.builders.credentials import access
+from aura_operator.builders.endpoints import PLANNER
+from aura_operator.builders.pod import env, secret_env
+from aura_operator.builders.service_pod import LISTEN, MANIFEST, service_pod
+from aura_operator.builders.workload import deployment
+from aura_operator.naming import TEMPLATE_HASH, selector
+
+__all__ = ["API_KEY", "build"]
+
+API_KEY = "api-key"
+
+
+def build(blueprint: Blueprint) -> list[Manifest]:
+    """The Deployment; its pods are rolled when the manifest that they read has changed."""
+    spec, settings = blueprint.spec, blueprint.settings
+    catalog = spec.catalog.source if spec.catalog else None
+    # A recording lies beside the log, if anywhere.
+    log = spec.workload.source if spec.planner.backend == "recorded" else None
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": selector(blueprint.name, PLANNER)},
+    }
+    template = service_pod(
+        blueprint,
+        PLANNER,
+        settings.images.planner,
+        settings.resources.planner,
+        access(blueprint, PLANNER),
+        variables=_variables(blueprint),
+        claims=manifest.claims(catalog, log),
+        annotations={TEMPLATE_HASH: digest(manifest.build(blueprint)[0]["data"])},
+        ready="/readyz",
+        topologySpreadConstraints=[spread],
+    )
+    return [deployment(blueprint, PLANNER, template, replicas=spec.planner.replicas)]
+
+
+def _variables(blueprint: Blueprint) -> list[Manifest]:
+    found = env(
+        {
+            "AURA_MANIFEST": MANIFEST,
+            "AURA_RUN": blueprint.run,
+            "AURA_KAFKA": endpoints.kafka(blueprint),
+            "AURA_LISTEN": LISTEN,
+        }
+    )
+    name = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}
+    found.append({"name": "AURA_REPLICA_ID", "valueFrom": name})
+    secret = blueprint.spec.planner.secret_ref
+    if secret is not None:
+        found.append(secret_env("AURA_OPENAI_API_KEY", secret.name, API_KEY))
+    return found
