@@ -2,7 +2,6 @@
 
 from aura_operator.blueprint import Blueprint, Manifest, digest
 from aura_operator.builders import endpoints
-from aura_operator.builders.credentials import access
 from aura_operator.builders.endpoints import LOADER
 from aura_operator.builders.manifest import claims
 from aura_operator.builders.pod import env
@@ -22,13 +21,10 @@ def build(blueprint: Blueprint) -> list[Manifest]:
     servers = [endpoints.mongodb(blueprint), endpoints.milvus(blueprint)]
     if catalog is None or not any(servers):
         return []
-    settings = blueprint.settings
     template = service_pod(
         blueprint,
         LOADER,
-        settings.images.planner,
-        settings.resources.loader,
-        access(blueprint, LOADER),
+        blueprint.settings.images.planner,
         variables=env({"AURA_MANIFEST": MANIFEST}),
         claims=claims(catalog.source),
         command=("aura-loader",),
