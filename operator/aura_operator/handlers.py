@@ -53,7 +53,6 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=ANNOTATION_PREFIX)
     settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=ANNOTATION_PREFIX, key="last-seen")
     settings.posting.loggers = False
-    settings.background.cancellation_timeout = STOP_SECONDS
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
 
@@ -70,7 +69,7 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, bells: Bel
             generations[namespace, name] = generation
             bells.ring((namespace, name))
 
-    @kopf.daemon(GROUP, VERSION, PLURAL, registry=registry)  # type: ignore[arg-type]
+    @kopf.daemon(GROUP, VERSION, PLURAL, registry=registry, cancellation_timeout=STOP_SECONDS)  # type: ignore[arg-type]
     async def watch_over(stopped: kopf.DaemonStopped, body: kopf.Body, namespace: str, name: str, **_: Any) -> None:
         memory, owner = Memory(), (namespace, name)
         bell = bells.of(owner)
@@ -113,7 +112,7 @@ def _count(phases: Counter[str], metrics: Metrics, before: str, now: str) -> str
 
 async def _wait(bell: asyncio.Event, stopped: kopf.DaemonStopped, seconds: float) -> None:
     """Until the bell rings, the daemon is stopped, or the time is over; then a moment, since changes come in bursts."""
-    waits = [asyncio.ensure_future(bell.wait()), asyncio.ensure_future(stopped.wait(seconds))]  # type: ignore[arg-type]
+    waits = [asyncio.ensure_future(bell.wait()), asyncio.ensure_future(stopped.wait(seconds))]
     try:
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:

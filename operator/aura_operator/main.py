@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--settings", type=Path, help="YAML file: images, resources, intervals; defaults without it")
     parser.add_argument("--namespace", action="append", default=[], help="look only into this namespace; may be given again")
-    parser.add_argument("--listen", default="0.0.0.0:8080", help="HOST:PORT of /metrics, /healthz and /readyz")  # noqa: S104
+    parser.add_argument("--listen", default="0.0.0.0:8080", help="HOST:PORT of /metrics, /healthz and /readyz")
     parser.add_argument("--peering", help="name of the peering that keeps one of several operators active")
     parser.add_argument("--priority", type=int, default=0, help="the highest priority in a peering is active")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
