@@ -62,6 +62,10 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, bells: Bel
     generations: dict[Owner, int] = {}
     phases: Counter[str] = Counter()
 
+    @kopf.on.login(registry=registry)
+    def login(**arguments: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_via_client(**arguments)
+
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)  # type: ignore[arg-type]
     def seen(meta: kopf.Meta, namespace: str, name: str, **_: Any) -> None:
         generation = int(meta.get("generation", 0))
