@@ -61,6 +61,7 @@ bench: install ## Benchmarks; writes benchmarks/results.json
 schemas: $(STAMPS)/project ## Write the contract's JSON Schemas and the CRD again
 	$(BIN)/python -m aura_contract.schemas services/contract/schemas
 	$(BIN)/python -m aura_contract.crd crds/auraexperiments.aura.dev.yaml
+	cp crds/auraexperiments.aura.dev.yaml charts/aura/files/
 
 images: $(IMAGES:%=image-%) ## The four images, as $(IMAGE_PREFIX)/NAME:$(IMAGE_TAG)
 

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from helm import CHART, ROOT
 
+from aura_operator.cluster.kinds import OWNED, SERVICE_MONITORS
 from aura_operator.settings import Images, OperatorSettings, load_settings
 
 
@@ -69,7 +70,9 @@ def test_version_is_the_projects():
 
 
 def test_crd_is_the_file_and_is_kept(render):
-    file = yaml.safe_load((CHART / "files/auraexperiments.aura.dev.yaml").read_text(encoding="utf-8"))
+    text = (CHART / "files/auraexperiments.aura.dev.yaml").read_text(encoding="utf-8")
+    assert text == (ROOT / "crds/auraexperiments.aura.dev.yaml").read_text(encoding="utf-8"), "the CRD changed: run make crds"
+    file = yaml.safe_load(text)
     crd = only(render(), "CustomResourceDefinition")
     assert crd["spec"] == file["spec"]
     assert crd["metadata"]["name"] == "auraexperiments.aura.dev"
@@ -116,6 +119,14 @@ def test_namespaced_operator_has_no_right_elsewhere(render):
     subjects = [item["subjects"] for item in objects if item["kind"] == "RoleBinding"]
     assert subjects[0] == [{"kind": "ServiceAccount", "name": "aura-operator", "namespace": "aura-system"}]
     assert operator_pod(objects)["containers"][0]["args"][2:] == ["--namespace=a", "--namespace=b", "--peering=aura"]
+
+
+@pytest.mark.parametrize("kind", [*OWNED, SERVICE_MONITORS], ids=lambda kind: kind.name)
+def test_operator_may_make_what_experiments_own(render, kind):
+    plural = f"{kind.name.removesuffix('y')}ies" if kind.name.endswith("y") else f"{kind.name}s"
+    rules = only(render(), "ClusterRole")["rules"]
+    verbs = [rule["verbs"] for rule in rules if kind.group in rule["apiGroups"] and plural.lower() in rule["resources"]]
+    assert verbs == [["get", "list", "watch", "create", "update", "patch", "delete"]]
 
 
 def test_namespaced_without_names_means_its_own(render):

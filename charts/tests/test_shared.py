@@ -38,8 +38,8 @@ def test_mongodb_has_a_password(render):
 def test_mongodb_takes_a_secret_that_is_there(render):
     objects = shared(render, "mongodb", existingSecret="catalogue")
     assert "Secret" not in objects
-    env = objects["StatefulSet"]["spec"]["template"]["spec"]["containers"][0]["env"]
-    assert {item["valueFrom"]["secretKeyRef"]["name"] for item in env} == {"catalogue"}
+    volumes = objects["StatefulSet"]["spec"]["template"]["spec"]["volumes"]
+    assert [volume["secret"]["secretName"] for volume in volumes if "secret" in volume] == ["catalogue"]
 
 
 def test_ollama_pulls_models_before_it_serves(render):
