@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import random
 import socket
 import sys
 import tempfile
@@ -31,7 +32,7 @@ ASK_AGAIN_SECONDS = 60.0
 EXAMPLE = """examples:
   aura-operator --settings settings.yaml
   aura-operator --namespace team-a --namespace team-b
-  aura-operator --peering aura --priority 10      (one of two; needs the chart's peering)
+  aura-operator --peering aura      (one of two; needs the chart's peering)
 """
 
 log = logging.getLogger("aura_operator")
@@ -121,7 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--namespace", action="append", default=[], help="look only into this namespace; may be given again")
     parser.add_argument("--listen", default="0.0.0.0:8080", help="HOST:PORT of /metrics, /healthz and /readyz")
     parser.add_argument("--peering", help="name of the peering that keeps one of several operators active")
-    parser.add_argument("--priority", type=int, default=0, help="the highest priority in a peering is active")
+    # Operators of one priority would all wait, and replicas have no way to be told different ones.
+    priority = random.randrange(2**31)
+    parser.add_argument("--priority", type=int, default=priority, help="the highest in a peering is active; random without it")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     return parser
 
