@@ -15,12 +15,13 @@ CARGO := cd executor && cargo
 PACKAGES := $(wildcard services/*/aura_*) operator/aura_operator
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 PYTEST_WORKERS ?= 2
+HELM_VERSION := v3.18.6
 IMAGES := operator replayer planner executor
 IMAGE_PREFIX ?= aura
 IMAGE_TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 DOCKER_BUILD_ARGS ?=
 
-.PHONY: help install run test test-python test-rust integration lint lint-python lint-rust bench schemas images lock clean
+.PHONY: help install run test test-python test-rust integration lint lint-python lint-rust bench schemas images helm chart-docs lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,7 +33,7 @@ run: install ## Replay the quick-start experiment and write a verdict and a repo
 
 test: test-python test-rust ## All tests that need neither containers nor a cluster
 
-test-python: install
+test-python: install helm
 	$(BIN)/pytest -n $(PYTEST_WORKERS)
 
 test-rust: toolchain
@@ -47,7 +48,7 @@ lint: lint-python lint-rust ## ruff, mypy strict, import-linter, rustfmt, clippy
 lint-python: $(STAMPS)/project
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(PACKAGES)
+	$(BIN)/mypy $(PACKAGES) charts/readme.py tests/support
 	$(BIN)/lint-imports
 
 lint-rust: toolchain
@@ -60,12 +61,16 @@ bench: install ## Benchmarks; writes benchmarks/results.json
 schemas: $(STAMPS)/project ## Write the contract's JSON Schemas and the CRD again
 	$(BIN)/python -m aura_contract.schemas services/contract/schemas
 	$(BIN)/python -m aura_contract.crd crds/auraexperiments.aura.dev.yaml
+	cp crds/auraexperiments.aura.dev.yaml charts/aura/files/
 
 images: $(IMAGES:%=image-%) ## The four images, as $(IMAGE_PREFIX)/NAME:$(IMAGE_TAG)
 
 image-%:
 	DOCKER_BUILDKIT=1 docker build $(DOCKER_BUILD_ARGS) --build-arg VERSION=$(IMAGE_TAG) \
 		--file $(firstword $(wildcard $*/Dockerfile services/$*/Dockerfile)) --tag $(IMAGE_PREFIX)/$*:$(IMAGE_TAG) .
+
+chart-docs: $(STAMPS)/project ## Write the table of values in the chart's README again
+	$(BIN)/python charts/readme.py charts/aura
 
 lock: $(STAMPS)/project ## Pin the newest versions that pyproject.toml allows, with hashes
 	$(BIN)/pip install --quiet uv
@@ -78,7 +83,7 @@ lock: $(STAMPS)/project ## Pin the newest versions that pyproject.toml allows, w
 	$(COMPILE) --constraint $(LOCK) --extra planner --extra examples pyproject.toml --output-file requirements/planner.txt
 
 clean: ## Remove what these targets made, but not runs/
-	rm -rf $(VENV) $(STAMPS) executor/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) $(STAMPS) tools/bin executor/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 
 $(STAMPS)/venv: $(LOCK)
 	@mkdir -p $(STAMPS)
@@ -97,6 +102,13 @@ $(STAMPS)/project: $(STAMPS)/venv pyproject.toml
 $(EXECUTOR): $(EXECUTOR_SOURCES) | toolchain
 	$(CARGO) build --release --locked
 	@touch $@
+
+# The chart's tests are skipped where there is neither helm nor Go.
+helm:
+	@command -v helm >/dev/null || [ -x tools/bin/helm ] || ! command -v go >/dev/null || $(MAKE) --no-print-directory tools/bin/helm
+
+tools/bin/helm:
+	GOBIN=$(CURDIR)/tools/bin CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
 
 .PHONY: toolchain
 toolchain: $(STAMPS)/venv

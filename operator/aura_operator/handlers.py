@@ -53,7 +53,8 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=ANNOTATION_PREFIX)
     settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=ANNOTATION_PREFIX, key="last-seen")
     settings.posting.loggers = False
-    settings.background.cancellation_timeout = STOP_SECONDS
+    # It would log each event that it has seen.
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
 
@@ -63,6 +64,10 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, bells: Bel
     generations: dict[Owner, int] = {}
     phases: Counter[str] = Counter()
 
+    @kopf.on.login(registry=registry)
+    def login(**arguments: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_via_client(**arguments)
+
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)  # type: ignore[arg-type]
     def seen(meta: kopf.Meta, namespace: str, name: str, **_: Any) -> None:
         generation = int(meta.get("generation", 0))
@@ -70,7 +75,7 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, bells: Bel
             generations[namespace, name] = generation
             bells.ring((namespace, name))
 
-    @kopf.daemon(GROUP, VERSION, PLURAL, registry=registry)  # type: ignore[arg-type]
+    @kopf.daemon(GROUP, VERSION, PLURAL, registry=registry, cancellation_timeout=STOP_SECONDS)  # type: ignore[arg-type]
     async def watch_over(stopped: kopf.DaemonStopped, body: kopf.Body, namespace: str, name: str, **_: Any) -> None:
         memory, owner = Memory(), (namespace, name)
         bell = bells.of(owner)
@@ -113,7 +118,7 @@ def _count(phases: Counter[str], metrics: Metrics, before: str, now: str) -> str
 
 async def _wait(bell: asyncio.Event, stopped: kopf.DaemonStopped, seconds: float) -> None:
     """Until the bell rings, the daemon is stopped, or the time is over; then a moment, since changes come in bursts."""
-    waits = [asyncio.ensure_future(bell.wait()), asyncio.ensure_future(stopped.wait(seconds))]  # type: ignore[arg-type]
+    waits = [asyncio.ensure_future(bell.wait()), asyncio.ensure_future(stopped.wait(seconds))]
     try:
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:

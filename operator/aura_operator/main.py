@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import logging
+import random
+import socket
 import sys
 import tempfile
 import time
@@ -10,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import kopf
+from kopf._core.engines.peering import Identity
 
 from aura_operator.cluster.children import Children
 from aura_operator.cluster.client import Cluster, connect
@@ -29,7 +32,7 @@ ASK_AGAIN_SECONDS = 60.0
 EXAMPLE = """examples:
   aura-operator --settings settings.yaml
   aura-operator --namespace team-a --namespace team-b
-  aura-operator --peering aura --priority 10      (one of two; needs the chart's peering)
+  aura-operator --peering aura      (one of two; needs the chart's peering)
 """
 
 log = logging.getLogger("aura_operator")
@@ -70,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"--listen {options.listen} cannot be used: {error.strerror or error}; take another port", 2)
     except Exception as error:
-        log.debug("ended", exc_info=True)
+        log.error("ended", exc_info=True)
         return _fail(f"the cluster cannot be used: {error}; check the kubeconfig or the service account", 1)
     return 0
 
@@ -98,6 +101,8 @@ async def _serve(options: argparse.Namespace, settings: OperatorSettings, cluste
             peering_name=options.peering,
             priority=options.priority,
             standalone=options.peering is None,
+            # Kopf would ask for the user's name, and a pod's user has none.
+            identity=Identity(socket.gethostname()),
             ready_flag=ready,
         )
     finally:
@@ -115,9 +120,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--settings", type=Path, help="YAML file: images, resources, intervals; defaults without it")
     parser.add_argument("--namespace", action="append", default=[], help="look only into this namespace; may be given again")
-    parser.add_argument("--listen", default="0.0.0.0:8080", help="HOST:PORT of /metrics, /healthz and /readyz")  # noqa: S104
+    parser.add_argument("--listen", default="0.0.0.0:8080", help="HOST:PORT of /metrics, /healthz and /readyz")
     parser.add_argument("--peering", help="name of the peering that keeps one of several operators active")
-    parser.add_argument("--priority", type=int, default=0, help="the highest priority in a peering is active")
+    # Operators of one priority would all wait, and replicas have no way to be told different ones.
+    priority = random.randrange(2**31)
+    parser.add_argument("--priority", type=int, default=priority, help="the highest in a peering is active; random without it")
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     return parser
 

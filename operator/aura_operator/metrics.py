@@ -15,12 +15,8 @@ class Metrics:
         self.looks = Histogram(
             "aura_operator_look_seconds", "Time of one look at an experiment.", buckets=LOOK_BUCKETS, registry=self.registry
         )
-        self.writes = Counter(
-            "aura_operator_writes", "Writes to the API server.", ["verb", "kind"], registry=self.registry
-        )
+        self.writes = Counter("aura_operator_writes", "Writes to the API server.", ["verb", "kind"], registry=self.registry)
         self.errors = Counter(
             "aura_operator_errors", "Answers of the API server that ended a look, by reason.", ["reason"], registry=self.registry
         )
-        self.experiments = Gauge(
-            "aura_operator_experiments", "Experiments, by phase.", ["phase"], registry=self.registry
-        )
+        self.experiments = Gauge("aura_operator_experiments", "Experiments, by phase.", ["phase"], registry=self.registry)

@@ -15,10 +15,10 @@ from kubernetes.watch import Watch
 
 from aura_contract.experiment import API_VERSION, KIND
 from aura_operator.blueprint import Manifest
-from aura_operator.cluster.kinds import SERVICE_MONITORS, Kind, kind_of
+from aura_operator.cluster.kinds import Kind, kind_of
 from aura_operator.naming import FIELD_MANAGER
 
-__all__ = ["ApiError", "Cluster", "connect"]
+__all__ = ["EXPERIMENTS", "ApiError", "Cluster", "connect"]
 
 EXPERIMENTS = Kind(API_VERSION, KIND)
 TIMEOUT = (5.0, 30.0)
@@ -146,11 +146,6 @@ class Cluster:
         except (ApiException, DynamicApiError, urllib3.exceptions.HTTPError) as error:
             raise _error(error) from error
         return found
-
-
-def supports_monitoring(cluster: Cluster) -> bool:
-    """Whether a Prometheus Operator's kinds are there."""
-    return cluster.serves(SERVICE_MONITORS)
 
 
 def _error(error: Exception) -> ApiError:

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from aura_contract.results import Progress
 from aura_contract.status import ExperimentStatus
 from aura_operator.blueprint import MONITORING, Blueprint, Manifest
-from aura_operator.builders import plan, secrets
+from aura_operator.builders import secrets, stages
+from aura_operator.builders.endpoints import HTTP_PORT, REPLAYER
 from aura_operator.cluster.children import Children
 from aura_operator.cluster.client import EXPERIMENTS, ApiError, Cluster
 from aura_operator.cluster.kinds import Kind, kind_of
@@ -93,9 +94,7 @@ class Reconciler:
         found = [*lookups.troubles, *troubles(facts, experiment.spec)]
         failure: ApiError | None = None
         try:
-            actions = decide(
-                _desired(blueprint, memory.status, facts, lookups), observed, started=bool(memory.status.started_at)
-            )
+            actions = decide(_desired(blueprint, memory.status, facts, lookups), observed, started=bool(memory.status.started_at))
             await self._carry_out(actions, memory)
         except ApiError as error:
             failure = error
@@ -156,13 +155,13 @@ class Reconciler:
             made = await self._thread(self._cluster.merge, kind, namespace, name, change)
         else:
             made = await self._thread(self._cluster.apply, action.manifest)
-            if path := difference(action.manifest, made):
-                made = await self._replace(action.manifest, made, path, memory)
+            if difference(action.manifest, made):
+                made = await self._replace(action.manifest, made, memory)
         self._metrics.writes.labels(action.verb, kind.name).inc()
         log.info("%s %s %s", "created" if action.why == "missing" else "corrected", kind.name, name, extra=extra)
         self._children.put(made)
 
-    async def _replace(self, manifest: Manifest, made: Manifest, path: str, memory: Memory) -> Manifest:
+    async def _replace(self, manifest: Manifest, made: Manifest, memory: Memory) -> Manifest:
         """Take out what others have added, which applying leaves; remember what even that does not change."""
         version = {**manifest["metadata"], "resourceVersion": made["metadata"]["resourceVersion"]}
         made = await self._thread(self._cluster.replace, {**manifest, "metadata": version})
@@ -180,7 +179,7 @@ class Reconciler:
             return None
         host = f"[{address}]" if ":" in address else address
         try:
-            answer = await self._http.get(f"http://{host}:{plan.REPLAYER_PORT}/progress")
+            answer = await self._http.get(f"http://{host}:{HTTP_PORT}/progress")
             return Progress.model_validate_json(answer.content)
         except (httpx.HTTPError, ValidationError):
             return None
@@ -204,7 +203,7 @@ class Reconciler:
             facts=facts,
             troubles=found,
             progress=progress,
-            servers_wanted=plan.server_components(blueprint),
+            servers_wanted=_server_components(blueprint),
             now=datetime.now(UTC),
         )
 
@@ -269,20 +268,25 @@ class Reconciler:
 def _desired(blueprint: Blueprint, status: ExperimentStatus, facts: Facts, lookups: Lookups) -> list[Manifest]:
     """What should be there now: servers first, then what loads them, then what works with them; keepsakes after the end."""
     if status.finished_at:
-        kept = plan.keepsakes(blueprint)
+        kept = stages.keepsakes(blueprint)
         job_done = bool(facts.replayer and facts.replayer.succeeded)
         return [item for item in kept if item["kind"] != "Job" or job_done]
     if any(trouble.servers for trouble in lookups.troubles) and facts.replayer is None:
         # Nothing is brought up for an experiment that could not begin.
-        return [] if not facts.servers else plan.servers(blueprint)
-    desired = plan.servers(blueprint)
-    ready = not [part for part in waiting_for(facts, plan.server_components(blueprint)) if part != "loader"]
+        return [] if not facts.servers else stages.servers(blueprint)
+    desired = stages.servers(blueprint)
+    ready = not [part for part in waiting_for(facts, _server_components(blueprint)) if part != "loader"]
     if ready or facts.replayer is not None:
-        desired += plan.loading(blueprint)
-    loaded = facts.loaded is not False and (facts.loaded or not plan.loading(blueprint))
+        desired += stages.loading(blueprint)
+    loaded = facts.loaded is not False and (facts.loaded or not stages.loading(blueprint))
     if (ready and loaded) or facts.replayer is not None:
-        desired += _without_lost_result(plan.workers(blueprint), facts)
+        desired += _without_lost_result(stages.workers(blueprint), facts)
     return desired
+
+
+def _server_components(blueprint: Blueprint) -> frozenset[str]:
+    built = (item for item in stages.servers(blueprint) if item["kind"] in ("Deployment", "StatefulSet"))
+    return frozenset(item["metadata"]["labels"][COMPONENT] for item in built)
 
 
 def _without_lost_result(workers: list[Manifest], facts: Facts) -> list[Manifest]:
@@ -290,7 +294,7 @@ def _without_lost_result(workers: list[Manifest], facts: Facts) -> list[Manifest
     replayer = facts.replayer
     if replayer is None or not replayer.succeeded or replayer.pod is not None:
         return workers
-    return [item for item in workers if item["kind"] != "Job" or item["metadata"]["labels"][COMPONENT] != "replayer"]
+    return [item for item in workers if item["kind"] != "Job" or item["metadata"]["labels"][COMPONENT] != REPLAYER]
 
 
 def _dump(status: ExperimentStatus) -> dict[str, Any]:

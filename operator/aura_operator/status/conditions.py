@@ -46,7 +46,7 @@ def _condition(name: ConditionType, aspect: Aspect, before: Condition | None, ge
     status = "Unknown" if holds is None else str(holds)
     since = before.last_transition_time if before and before.status == status else now
     return Condition(
-        type=name, status=status, reason=reason, message=message[:2048],  # type: ignore[arg-type]
+        type=name, status=status, reason=reason, message=message[:2048],
         observed_generation=generation, last_transition_time=since,
     )  # fmt: skip
 

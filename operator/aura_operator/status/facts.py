@@ -103,7 +103,7 @@ def _replayer(job: Manifest, pods: Iterable[Manifest]) -> ReplayerState:
     if newest is None:
         return state
     status = newest.get("status") or {}
-    container = next(iter(status.get("containerStatuses") or []), {})
+    container: Manifest = next(iter(status.get("containerStatuses") or []), {})
     running = "running" in (container.get("state") or {})
     return ReplayerState(
         succeeded=state.succeeded,

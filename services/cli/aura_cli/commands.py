@@ -7,7 +7,6 @@ from typing import Literal
 from rich.console import Console
 
 from aura_cli import rundir
-from aura_cli.ceilings import write_ceilings
 from aura_cli.embedded import Household
 from aura_cli.embedded.services import RunPlan
 from aura_cli.errors import InputError, PartLostError
@@ -20,6 +19,7 @@ from aura_contract.manifest import load_manifest
 from aura_data.catalog import load_mongodb
 from aura_data.neighbours import build_neighbours
 from aura_data.tables import DataError
+from aura_replayer.ceilings import write_ceilings
 
 __all__ = ["load_catalogue", "run_experiment", "validate_experiment"]
 

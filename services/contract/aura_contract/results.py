@@ -5,7 +5,20 @@ from typing import Literal
 from aura_contract.base import CONTRACT_VERSION, MessageModel
 from aura_contract.plan import Policy
 
-__all__ = ["ArmProgress", "ArmResult", "Ending", "PlanCounts", "Progress", "Verdict", "VerdictName", "WindowRecord"]
+__all__ = [
+    "ENDING_BYTES",
+    "ArmProgress",
+    "ArmResult",
+    "Ending",
+    "PlanCounts",
+    "Progress",
+    "Verdict",
+    "VerdictName",
+    "WindowRecord",
+]
+
+ENDING_BYTES = 4096
+"""Kubernetes cuts off a termination message that is longer."""
 
 VerdictName = Literal["Better", "Worse", "NoDifference", "Inconclusive"]
 
@@ -120,7 +133,8 @@ class Progress(MessageModel):
 class Ending(MessageModel):
     """How a replayer ended: its termination message in Kubernetes, at most 4,096 bytes of JSON.
 
-    `exit_code` is 0, 2 (bad input), 3 (a part was lost) or 130 (interrupted); `verdict` is there with 0 alone.
+    `exit_code` is 0, 1 (a fault in the replayer), 2 (bad input), 3 (a part was lost) or 130 (interrupted); `verdict` is
+    there with 0 alone, perhaps without reasons of unplanned windows and without control arms, to keep it short.
     """
 
     version: int = CONTRACT_VERSION

@@ -4,42 +4,57 @@ import argparse
 import os
 import signal
 import sys
+import threading
+import traceback
 from pathlib import Path
-from types import FrameType
 
 from aura_bus import BusError
 from aura_contract.manifest import ManifestError, load_manifest
+from aura_contract.results import Ending
 from aura_data.tables import DataError
 from aura_replayer.arm.base import ArmLost
 from aura_replayer.desk import PlanLost
+from aura_replayer.ending import write_ending
 from aura_replayer.monitor import Monitor
+from aura_replayer.report import write_report
 from aura_replayer.run import Run, RunSettings, first_progress
 
 __all__ = ["main"]
 
-BAD_INPUT, PART_LOST, INTERRUPTED = 2, 3, 130
+FAULT, BAD_INPUT, PART_LOST, INTERRUPTED = 1, 2, 3, 130
 
 EXAMPLE = """example:
   aura-replayer --manifest examples/quickstart.yaml --run r1 --kafka 127.0.0.1:9092 \\
     --arm baseline=redis://127.0.0.1:6379 --arm aura=redis://127.0.0.1:6380 --out runs/r1
 
-Started again with the same --run and --out it goes on where it stopped, as long as the Redis servers are the same.
+Started again with the same --run and --out it goes on where it stopped, as long as the Redis servers are the same;
+after its end it only says again how it ended.
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the replayer; returns 0, 2 (bad input), 3 (a part was lost) or 130 (interrupted)."""
+    """Run the replayer; returns 0, 1 (a fault of its own), 2 (bad input), 3 (a part was lost) or 130 (interrupted)."""
     options = _parser().parse_args(arguments)
-    interrupted = False
     # Two threads take turns: the one that talks to the servers must not wait 5 ms for the other.
     sys.setswitchinterval(0.0005)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    ending = _attempt(options, stop)
+    if ending.verdict is not None:
+        print(ending.verdict.model_dump_json())
+    else:
+        print(f"aura: {ending.message}", file=sys.stderr, flush=True)
+    if options.ending:
+        try:
+            write_ending(Path(options.ending), ending)
+        except OSError as error:
+            print(f"--ending {options.ending}: cannot be written: {error.strerror}", file=sys.stderr)
+    return ending.exit_code
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        nonlocal interrupted
-        interrupted = True
 
-    signal.signal(signal.SIGTERM, interrupt)
-    signal.signal(signal.SIGINT, interrupt)
+def _attempt(options: argparse.Namespace, stop: threading.Event) -> Ending:
+    """One run with whatever comes of it."""
     monitor = None
     try:
         settings = _settings(options)
@@ -47,21 +62,28 @@ def main(arguments: list[str] | None = None) -> int:
         host, _, port = options.listen.rpartition(":")
         port = _serve(monitor, host, int(port))
         print(f"listening on {host}:{port}", file=sys.stderr, flush=True)
-        verdict = Run(settings, monitor, lambda: interrupted).execute()
+        verdict = Run(settings, monitor, stop.is_set).execute()
+        if verdict is None:
+            return _failed(monitor, options.run, INTERRUPTED, "stopped before the end of the log; no verdict was written")
+        if options.report:
+            write_report(settings, Path(options.manifest))
     except (ManifestError, DataError) as error:
-        return _fail(monitor, str(error), BAD_INPUT)
+        return _failed(monitor, options.run, BAD_INPUT, str(error))
     except (ArmLost, PlanLost, BusError) as error:
-        return _fail(monitor, str(error), PART_LOST)
+        return _failed(monitor, options.run, PART_LOST, str(error))
     except OSError as error:
-        return _fail(
-            monitor,
-            f"{error.filename or options.out}: {error.strerror or error}; free some space or choose another --out",
-            BAD_INPUT,
-        )
-    if verdict is None:
-        return _fail(monitor, "stopped before the end of the log; no verdict was written", INTERRUPTED)
-    print(verdict.model_dump_json())
-    return 0
+        text = f"{error.filename or options.out}: {error.strerror or error}; free some space or choose another --out"
+        return _failed(monitor, options.run, BAD_INPUT, text)
+    except Exception as error:  # noqa: BLE001 - the last resort: whoever waits for the ending gets a sentence
+        traceback.print_exc()
+        return _failed(monitor, options.run, FAULT, f"the replayer failed: {type(error).__name__}: {error}; see its log")
+    return Ending(run=options.run, exit_code=0, message=f"{verdict.verdict}: {verdict.reason}", verdict=verdict)
+
+
+def _failed(monitor: Monitor | None, run: str, code: int, message: str) -> Ending:
+    if monitor is not None:
+        monitor.update(monitor.progress.model_copy(update={"phase": "failed", "message": message}))
+    return Ending(run=run, exit_code=code, message=message)
 
 
 def _settings(options: argparse.Namespace) -> RunSettings:
@@ -81,13 +103,6 @@ def _serve(monitor: Monitor, host: str, port: int) -> int:
         raise DataError(f"--listen {host}:{port}: {error.strerror}; choose another port, or 0 for any") from error
 
 
-def _fail(monitor: Monitor | None, message: str, code: int) -> int:
-    if monitor is not None:
-        monitor.update(monitor.progress.model_copy(update={"phase": "failed", "message": message}))
-    print(f"aura: {message}", file=sys.stderr, flush=True)
-    return code
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("aura-replayer", epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter)
     environment = os.environ.get
@@ -103,5 +118,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", default=environment("AURA_OUT", "."), help="folder for the result files")
     parser.add_argument("--listen", default=environment("AURA_LISTEN", "127.0.0.1:0"), help="HOST:PORT of /progress and /metrics")
+    parser.add_argument(
+        "--ending",
+        metavar="FILE",
+        default=environment("AURA_ENDING"),
+        help="write there how it ended, in at most 4,096 bytes of JSON: /dev/termination-log in Kubernetes",
+    )
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        default=environment("AURA_REPORT") == "true",
+        help="write ceilings.json and report.html too; or AURA_REPORT=true",
+    )
     parser.add_argument("--bad-rows", choices=("fail", "skip"), default="fail", help="what to do with rows that cannot be read")
     return parser

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
+
 from aura_bus import ensure_topics
 from aura_contract.experiment import AuraExperiment
 from aura_contract.results import ArmProgress, Progress, Verdict, WindowRecord
@@ -29,6 +31,7 @@ from aura_replayer.source.scan import LogSummary, scan
 __all__ = ["Run", "RunSettings", "first_progress"]
 
 LAST_ANSWERS = 15.0
+OF_ONE_RUN = ("windows.jsonl", "verdict.json", "ceilings.json", "report.html")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def first_progress(settings: RunSettings) -> Progress:
     """Progress before anything has happened."""
     return Progress(
         phase="starting", experiment=settings.experiment.metadata.name, run=settings.run, events=0, total=0, window=0,
-        events_per_second=0.0, eta_seconds=None, arms={},
+        events_per_second=0.0, eta_seconds=None, arms={}, message=f"waiting for Kafka at {settings.kafka}",
     )  # fmt: skip
 
 
@@ -60,20 +63,27 @@ class Run:
         self._spec = settings.experiment.spec
         self._records: list[WindowRecord] = []
         self._lanes: list[Lane] = []
-        self._rows = 0
+        self._rows = self._rows_before = 0
         self._started = 0.0
 
     def execute(self) -> Verdict | None:
-        """Run to the end; None when it was stopped before."""
+        """Run to the end; None when it was stopped before. A run that had ended already answers with its verdict again."""
         settings, spec = self._settings, self._spec
+        if (known := self._known_verdict()) is not None:
+            self._monitor.update(_last_progress(known))
+            return known
         settings.out.mkdir(parents=True, exist_ok=True)
         topics = Topics(spec.dependencies.kafka.topic_prefix)
         ensure_topics(settings.kafka, [topics.context, topics.plan, topics.applied, topics.dead_letters])
-        self._show("measuring")
+        self._show("measuring", message="reading the catalogue")
         catalog = open_catalog(spec.catalog, spec.dependencies.mongodb_server, settings.base)
         items = ItemTable(catalog, spec.cache.payload_bytes)
         log = EventLog(spec.workload, settings.base, items, settings.bad_rows)
+        self._show("measuring", message="reading the log once, to count its items")
         summary = scan(log, items)
+        if self._stop():
+            return None
+        self._show("measuring", summary.rows, message="filling the arms, to turn the cache's size into bytes")
         sizing = self._lanes_and_sizing(items, summary)
         desk = self._desk(topics)
         try:
@@ -89,6 +99,7 @@ class Run:
         window_log = JsonLines(settings.out / "windows.jsonl")
         writer = ContextWriter(settings.experiment.metadata.name, settings.run, spec.executor)
         self._started = time.monotonic()
+        self._show("replaying", summary.rows, desk, "replaying the first window")
 
         def finish(records: list[WindowRecord], rows: int) -> None:
             for record in records:
@@ -97,7 +108,8 @@ class Run:
                 self._monitor.window(record, lane.batch_seconds)
             self._records.extend(records)
             self._rows = rows
-            self._show("replaying", summary.rows, desk)
+            message = f"window {records[0].window} is done: {rows:,} of {summary.rows:,} events"
+            self._show("replaying", summary.rows, desk, message)
 
         replay = Replay(spec, self._lanes, desk, log, items, summary.rows, sizing, writer, finish, self._stop)
         rows = replay.run()
@@ -108,8 +120,16 @@ class Run:
         desk.finish(LAST_ANSWERS, replay.asked)
         verdict = self._verdict(desk, sizing, rows, log.bad_rows, seconds)
         write_whole(settings.out / "verdict.json", verdict)
-        self._show("done", summary.rows, desk, verdict.reason)
+        self._show("done", summary.rows, desk, f"{verdict.verdict}: {verdict.reason}")
         return verdict
+
+    def _known_verdict(self) -> Verdict | None:
+        """The verdict of this run in the folder, when it had come to its end before."""
+        try:
+            verdict = Verdict.model_validate_json((self._settings.out / "verdict.json").read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+        return verdict if verdict.run == self._settings.run else None
 
     def _lanes_and_sizing(self, items: ItemTable, summary: LogSummary) -> Sizing:
         settings, spec = self._settings, self._spec
@@ -120,9 +140,12 @@ class Run:
         if known and known.run == settings.run:
             sizing, empties = Sizing(known.budget, known.capacity_items, known.batch), known.empties
         else:
+            for name in OF_ONE_RUN:
+                (settings.out / name).unlink(missing_ok=True)
             sizing, empties = measure(arms, spec.cache, items, summary, spec.seed)
             write_whole(draft, SizingRecord(run=settings.run, empties=empties, **asdict(sizing)))
         self._records = read_lines(settings.out / "windows.jsonl", WindowRecord)
+        self._rows = self._rows_before = self._records[-1].last_event + 1 if self._records else 0
         for arm, empty in zip(arms, empties, strict=True):
             totals = arm.begin(settings.run, empty, sizing.budget)
             lane = Lane(arm, totals.requests, totals)
@@ -166,7 +189,7 @@ class Run:
         message: str = "",
     ) -> None:
         elapsed = time.monotonic() - self._started if self._started else 0.0
-        rate = self._rows / elapsed if elapsed > 0 else 0.0
+        rate = (self._rows - self._rows_before) / elapsed if elapsed > 0 else 0.0
         window = self._records[-1].window + 1 if self._records else 0
         progress = first_progress(self._settings).model_copy(
             update={
@@ -181,6 +204,26 @@ class Run:
             }
         )
         self._monitor.update(progress)
+
+
+def _last_progress(verdict: Verdict) -> Progress:
+    """Progress of a run that had ended before; its arms may be gone, so their pressure is unknown and 0."""
+    arms = {
+        name: ArmProgress(
+            hit_ratio=arm.hit_ratio,
+            pressure=0.0,
+            plans_decided=arm.plans.decided,
+            plans_applied=arm.plans.applied,
+            plans_refused=arm.plans.refused,
+            unplanned=sum(arm.plans.unplanned.values()),
+        )
+        for name, arm in verdict.arms.items()
+    }
+    return Progress(
+        phase="done", experiment=verdict.experiment, run=verdict.run, events=verdict.events, total=verdict.events,
+        window=verdict.windows, events_per_second=verdict.events_per_second, eta_seconds=0.0, arms=arms,
+        message=f"{verdict.verdict}: {verdict.reason}",
+    )  # fmt: skip
 
 
 def _arm_progress(lane: Lane, desk: PlanDesk | None) -> ArmProgress:

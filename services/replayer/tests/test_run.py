@@ -13,7 +13,7 @@ import pytest
 
 from aura_bus import Subscriber
 from aura_contract.context import ContextSnapshot, context_id
-from aura_contract.results import Verdict, WindowRecord
+from aura_contract.results import Ending, Progress, Verdict, WindowRecord
 from aura_contract.topics import Topics
 
 ROWS = 60_000
@@ -47,7 +47,7 @@ class Parts:
 
     def replayer(self, *more: str) -> subprocess.Popen[str]:
         arms = [part for name, url in self.urls.items() for part in ("--arm", f"{name}={url}")]
-        return self._start("aura_replayer", "--out", str(self.out), *arms, *more)
+        return self._start("aura_replayer", "--out", str(self.out), "--ending", str(self.folder / "ending"), *arms, *more)
 
     def _start(self, module: str, *options: str) -> subprocess.Popen[str]:
         argv = [sys.executable, "-m", module, "--manifest", str(self.manifest), "--run", "r1", "--kafka", self.kafka, *options]
@@ -61,6 +61,9 @@ class Parts:
     def windows(self) -> list[WindowRecord]:
         lines = (self.out / "windows.jsonl").read_text().splitlines()
         return [WindowRecord.model_validate_json(line) for line in lines]
+
+    def ending(self) -> Ending:
+        return Ending.model_validate_json((self.folder / "ending").read_text())
 
 
 @pytest.fixture
@@ -93,6 +96,43 @@ def test_whole_run_counts_every_request_once(parts: Parts) -> None:
     verdict = parts.verdict()
     assert verdict.arms["aura"].plans.decided == ROWS // 5000 - 1  # nothing to plan for after the last window
     assert verdict.arms["aura"].planner == "noop"
+
+
+def test_ended_run_answers_again_without_its_servers(parts: Parts) -> None:
+    parts.manifest.write_text(parts.manifest.read_text().replace(f"limit: {ROWS}", "limit: 30000"))
+    parts.planner()
+    assert parts.replayer("--report").wait(200) == 0
+    verdict, ending, page = parts.verdict(), parts.ending(), (parts.out / "report.html").read_text()
+    assert (ending.exit_code, ending.verdict, ending.message) == (0, verdict, f"{verdict.verdict}: {verdict.reason}")
+    assert {"lru", "s3fifo", "belady"} < set(json.loads((parts.out / "ceilings.json").read_text()))
+    (parts.folder / "ending").unlink()
+    parts.kafka, parts.urls = "127.0.0.1:1", dict.fromkeys(parts.urls, "redis://127.0.0.1:1")
+    output, errors = parts.replayer("--report").communicate(timeout=20)
+    assert (Verdict.model_validate_json(output), parts.ending(), parts.verdict()) == (verdict, ending, verdict), errors
+    assert (parts.out / "report.html").read_text() == page
+    # A report that was lost, or not reached, is written then.
+    (parts.out / "report.html").unlink()
+    assert parts.replayer("--report").wait(60) == 0
+    assert (parts.out / "report.html").read_text() == page
+
+
+def test_another_run_in_the_same_folder_starts_afresh(parts: Parts) -> None:
+    parts.manifest.write_text(parts.manifest.read_text().replace(f"limit: {ROWS}", "limit: 30000"))
+    parts.planner()
+    assert parts.replayer().wait(200) == 0
+    output, errors = parts.replayer("--run", "r2").communicate(timeout=200)
+    assert Verdict.model_validate_json(output).run == "r2", errors
+    assert [record.window for record in parts.windows() if record.arm == "aura"] == list(range(6))
+
+
+def test_progress_tells_what_is_going_on(parts: Parts) -> None:
+    parts.kafka = "127.0.0.1:1"
+    replayer = parts.replayer()
+    assert replayer.stderr is not None
+    address = replayer.stderr.readline().split()[-1]
+    with urlopen(f"http://{address}/progress") as answer:
+        progress = Progress.model_validate_json(answer.read())
+    assert (progress.phase, progress.message) == ("starting", "waiting for Kafka at 127.0.0.1:1")
 
 
 def contexts(parts: Parts) -> Iterator[bytes]:
@@ -164,6 +204,7 @@ def test_stop_signal_ends_cleanly_and_can_be_resumed(parts: Parts) -> None:
     _, errors = replayer.communicate(timeout=20)
     assert replayer.returncode == 130
     assert errors.splitlines()[-1] == "aura: stopped before the end of the log; no verdict was written"
+    assert parts.ending() == Ending(run="r1", exit_code=130, message="stopped before the end of the log; no verdict was written")
     assert parts.replayer().wait(200) == 0
     check_counts(parts)
 
@@ -195,11 +236,14 @@ def test_taken_port_is_named(parts: Parts) -> None:
 def test_lost_redis_is_named(parts: Parts) -> None:
     parts.urls["aura"] = "redis://127.0.0.1:1"
     fails(parts.replayer(), 3, "Redis of arm aura does not answer (ConnectionError); start the experiment again")
+    assert parts.ending().exit_code == 3
+    assert parts.ending().message == "Redis of arm aura does not answer (ConnectionError); start the experiment again"
 
 
 def test_missing_arm_is_named(parts: Parts) -> None:
     del parts.urls["aura"]
     fails(parts.replayer(), 2, f"{parts.manifest}: arm aura has no Redis; add --arm aura=redis://HOST:PORT")
+    assert parts.ending().exit_code == 2
 
 
 def test_small_capacity_says_what_to_do(parts: Parts) -> None:
