@@ -15,7 +15,7 @@ __all__ = ["build"]
 def build(blueprint: Blueprint) -> list[Manifest]:
     """The Job, where there is a catalogue and a server to load it into, be it ours or the user's.
 
-    Its annotation aura.dev/template-hash changes with what is loaded and where to: then the Job must be made anew.
+    The annotation of its pod changes with what is loaded and where to: then the Job must be made anew.
     """
     catalog = blueprint.spec.catalog
     servers = [endpoints.mongodb(blueprint), endpoints.milvus(blueprint)]
@@ -28,6 +28,6 @@ def build(blueprint: Blueprint) -> list[Manifest]:
         variables=env({"AURA_MANIFEST": MANIFEST}),
         claims=claims(catalog.source),
         command=("aura-loader",),
+        annotations={TEMPLATE_HASH: digest([catalog.model_dump(mode="json"), servers])},
     )
-    loaded = digest([catalog.model_dump(mode="json"), servers])
-    return [job(blueprint, LOADER, template, annotations={TEMPLATE_HASH: loaded})]
+    return [job(blueprint, LOADER, template)]
