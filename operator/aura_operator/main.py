@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import random
+import socket
 import sys
 import tempfile
 import time
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import kopf
+from kopf._core.engines.peering import Identity
 
 from aura_operator.cluster.children import Children
 from aura_operator.cluster.client import Cluster, connect
@@ -71,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"--listen {options.listen} cannot be used: {error.strerror or error}; take another port", 2)
     except Exception as error:
-        log.debug("ended", exc_info=True)
+        log.error("ended", exc_info=True)
         return _fail(f"the cluster cannot be used: {error}; check the kubeconfig or the service account", 1)
     return 0
 
@@ -99,6 +101,8 @@ async def _serve(options: argparse.Namespace, settings: OperatorSettings, cluste
             peering_name=options.peering,
             priority=options.priority,
             standalone=options.peering is None,
+            # Kopf would ask for the user's name, and a pod's user has none.
+            identity=Identity(socket.gethostname()),
             ready_flag=ready,
         )
     finally:

@@ -2,7 +2,6 @@
 
 from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.builders import endpoints
-from aura_operator.builders.credentials import access
 from aura_operator.builders.endpoints import EXECUTOR
 from aura_operator.builders.pod import env
 from aura_operator.builders.service_pod import LISTEN, service_pod
@@ -17,13 +16,12 @@ def build(blueprint: Blueprint) -> list[Manifest]:
 
 
 def _arm(blueprint: Blueprint, arm: str) -> Manifest:
-    component, settings = endpoints.executor(arm), blueprint.settings
+    component = endpoints.executor(arm)
     template = service_pod(
         blueprint,
-        component,
-        settings.images.executor,
-        settings.resources.executor,
-        access(blueprint, EXECUTOR),
+        EXECUTOR,
+        blueprint.settings.images.executor,
+        component=component,
         variables=env({"AURA_REDIS": endpoints.redis_url(blueprint, arm)}),
         reads_manifest=False,
         arguments=_arguments(blueprint, arm),

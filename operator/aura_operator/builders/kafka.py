@@ -33,7 +33,7 @@ def build(blueprint: Blueprint) -> list[Manifest]:
         env=env(_variables(blueprint)),
         # By TCP: Kafka's own scripts start a virtual machine each.
         startupProbe=tcp_probe("kafka", period=2, failures=90),
-        readinessProbe=tcp_probe("kafka"),
+        readinessProbe=tcp_probe("kafka", period=2),
         livenessProbe=tcp_probe("kafka", period=10, failures=6),
         volumeMounts=[
             {"name": "data", "mountPath": "/var/lib/kafka/data"},

@@ -2,7 +2,6 @@
 
 from aura_operator.blueprint import Blueprint, Manifest, digest
 from aura_operator.builders import endpoints
-from aura_operator.builders.credentials import access
 from aura_operator.builders.endpoints import LOADER
 from aura_operator.builders.manifest import claims
 from aura_operator.builders.pod import env
@@ -16,22 +15,19 @@ __all__ = ["build"]
 def build(blueprint: Blueprint) -> list[Manifest]:
     """The Job, where there is a catalogue and a server to load it into, be it ours or the user's.
 
-    Its annotation aura.dev/template-hash changes with what is loaded and where to: then the Job must be made anew.
+    The annotation of its pod changes with what is loaded and where to: then the Job must be made anew.
     """
     catalog = blueprint.spec.catalog
     servers = [endpoints.mongodb(blueprint), endpoints.milvus(blueprint)]
     if catalog is None or not any(servers):
         return []
-    settings = blueprint.settings
     template = service_pod(
         blueprint,
         LOADER,
-        settings.images.planner,
-        settings.resources.loader,
-        access(blueprint, LOADER),
+        blueprint.settings.images.planner,
         variables=env({"AURA_MANIFEST": MANIFEST}),
         claims=claims(catalog.source),
         command=("aura-loader",),
+        annotations={TEMPLATE_HASH: digest([catalog.model_dump(mode="json"), servers])},
     )
-    loaded = digest([catalog.model_dump(mode="json"), servers])
-    return [job(blueprint, LOADER, template, annotations={TEMPLATE_HASH: loaded})]
+    return [job(blueprint, LOADER, template)]

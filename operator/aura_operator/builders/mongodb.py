@@ -38,7 +38,7 @@ def build(blueprint: Blueprint) -> list[Manifest]:
         ),
         # By TCP: its shell is too heavy for a probe. The server that first makes the user is not reached from outside.
         startupProbe=tcp_probe("mongodb", period=2, failures=90),
-        readinessProbe=tcp_probe("mongodb"),
+        readinessProbe=tcp_probe("mongodb", period=2),
         livenessProbe=tcp_probe("mongodb", period=10, failures=6),
         volumeMounts=[
             {"name": "data", "mountPath": "/data/db"},

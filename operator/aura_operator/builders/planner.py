@@ -2,7 +2,6 @@
 
 from aura_operator.blueprint import Blueprint, Manifest, digest
 from aura_operator.builders import endpoints, manifest
-from aura_operator.builders.credentials import access
 from aura_operator.builders.endpoints import PLANNER
 from aura_operator.builders.pod import env, secret_env
 from aura_operator.builders.service_pod import LISTEN, MANIFEST, service_pod
@@ -16,7 +15,7 @@ API_KEY = "api-key"
 
 def build(blueprint: Blueprint) -> list[Manifest]:
     """The Deployment; its pods are rolled when the manifest that they read has changed."""
-    spec, settings = blueprint.spec, blueprint.settings
+    spec = blueprint.spec
     catalog = spec.catalog.source if spec.catalog else None
     # A recording lies beside the log, if anywhere.
     log = spec.workload.source if spec.planner.backend == "recorded" else None
@@ -29,9 +28,7 @@ def build(blueprint: Blueprint) -> list[Manifest]:
     template = service_pod(
         blueprint,
         PLANNER,
-        settings.images.planner,
-        settings.resources.planner,
-        access(blueprint, PLANNER),
+        blueprint.settings.images.planner,
         variables=_variables(blueprint),
         claims=manifest.claims(catalog, log),
         annotations={TEMPLATE_HASH: digest(manifest.build(blueprint)[0]["data"])},

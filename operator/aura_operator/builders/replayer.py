@@ -2,7 +2,6 @@
 
 from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.builders import endpoints
-from aura_operator.builders.credentials import access
 from aura_operator.builders.endpoints import HTTP_PORT, REPLAYER
 from aura_operator.builders.manifest import claims
 from aura_operator.builders.pod import SCRATCH, env
@@ -28,14 +27,12 @@ def progress(blueprint: Blueprint) -> list[Manifest]:
 
 def build(blueprint: Blueprint) -> list[Manifest]:
     """The Job. It reads the manifest and no hash of it: its pod's template can never be changed, only `suspend` can."""
-    spec, settings = blueprint.spec, blueprint.settings
+    spec = blueprint.spec
     catalog = spec.catalog.source if spec.catalog else None
     template = service_pod(
         blueprint,
         REPLAYER,
-        settings.images.replayer,
-        settings.resources.replayer,
-        access(blueprint, REPLAYER),
+        blueprint.settings.images.replayer,
         variables=env(_variables(blueprint)),
         claims=claims(spec.workload.source, catalog),
         volumes={FOLDER: {"name": RESULTS, "persistentVolumeClaim": {"claimName": blueprint.child(RESULTS)}}},

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aura_contract.dependencies import Resources
 from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.builders import manifest
-from aura_operator.builders.credentials import FOLDER, Access
+from aura_operator.builders.credentials import FOLDER, access
 from aura_operator.builders.endpoints import HTTP_PORT
 from aura_operator.builders.pod import SCRATCH, container, empty_dir, env, http_probe, pod_template, scratch_mount
 
@@ -15,19 +14,18 @@ __all__ = ["HTTP", "LISTEN", "MANIFEST", "UID", "service_pod"]
 HTTP = "http"
 LISTEN = f"0.0.0.0:{HTTP_PORT}"
 MANIFEST = f"{FOLDER}/{manifest.FILE}"
-UID = 10001
-"""Any that is not root: the images need no user of their own."""
+UID = 65532
+"""The images' own user."""
 
 READ_BY_GROUP = 0o440
 
 
 def service_pod(
     blueprint: Blueprint,
-    component: str,
+    service: str,
     image: str,
-    resources: Resources,
-    access: Access,
     *,
+    component: str | None = None,
     variables: Sequence[Manifest] = (),
     command: Sequence[str] = (),
     arguments: Sequence[str] = (),
@@ -38,15 +36,16 @@ def service_pod(
     annotations: Mapping[str, str] | None = None,
     **fields: object,
 ) -> Manifest:
-    """A pod of one service.
+    """A pod of one service (replayer, planner, executor or loader), with the credentials of the parts that it talks to.
 
-    `variables` are environment variables besides those of `access`; `ready` is the path of the readiness probe, None for a
+    `variables` are environment variables besides those of the credentials; `ready` is the path of the readiness probe, None for a
     service without HTTP; `claims` are the user's volumes, mounted read-only, and `volumes` further ones that may be written,
     by the path where they are mounted; `fields` are further fields of the pod.
     """
+    login = access(blueprint, service)
     mounts: list[Manifest] = [scratch_mount()]
     found: list[Manifest] = [empty_dir("scratch")]
-    sources = ([_manifest_source(blueprint)] if reads_manifest else []) + list(access.sources)
+    sources = ([_manifest_source(blueprint)] if reads_manifest else []) + list(login.sources)
     if sources:
         # One volume for all files: a mount inside another read-only mount could not be made.
         found.append({"name": "aura", "projected": {"defaultMode": READ_BY_GROUP, "sources": sources}})
@@ -60,17 +59,17 @@ def service_pod(
         mounts.append({"name": volume["name"], "mountPath": path})
     server = container(
         blueprint,
-        component,
+        service,
         image,
-        resources,
+        getattr(blueprint.settings.resources, service),
         ports={HTTP: HTTP_PORT} if ready else None,
         command=list(command),
         args=list(arguments),
-        env=[*variables, *access.env, *env({"HOME": SCRATCH, "TMPDIR": SCRATCH})],
+        env=[*variables, *login.env, *env({"HOME": SCRATCH, "TMPDIR": SCRATCH})],
         volumeMounts=mounts,
         **(_probes(ready) if ready else {}),
     )
-    return pod_template(blueprint, component, [server], uid=UID, volumes=found, annotations=annotations, **fields)
+    return pod_template(blueprint, component or service, [server], uid=UID, volumes=found, annotations=annotations, **fields)
 
 
 def _probes(ready: str) -> dict[str, Any]:

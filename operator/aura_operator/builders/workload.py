@@ -54,12 +54,8 @@ def job(
     template: Manifest,
     *,
     suspend: bool = False,
-    annotations: Mapping[str, str] | None = None,
 ) -> Manifest:
     """A Job of one pod that is tried again until it succeeds; its template cannot be changed once it is there."""
-    metadata = blueprint.metadata(component)
-    if annotations:
-        metadata["annotations"] = dict(annotations)
     template["spec"]["restartPolicy"] = "OnFailure"
     spec: Manifest = {
         "template": template,
@@ -68,7 +64,7 @@ def job(
         # Never two at once: the next pod starts when the one before is gone.
         "podReplacementPolicy": "Failed",
     }
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": blueprint.metadata(component), "spec": spec}
 
 
 def persistent_volume(blueprint: Blueprint, component: str, storage: str, *, owned: bool = True) -> Manifest:

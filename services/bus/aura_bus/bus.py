@@ -1,21 +1,16 @@
-"""Kafka clients of the services: topics that exist before use, producers that retry, consumers that commit by hand."""
+"""Kafka clients of the services: producers that retry, consumers that commit by hand."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
-__all__ = ["BusError", "Publisher", "Received", "Subscriber", "ensure_topics"]
+from aura_bus.connection import BusError, connection_settings
+
+__all__ = ["Publisher", "Received", "Subscriber"]
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-
-
-class BusError(RuntimeError):
-    """The broker cannot be used; the message is one sentence that names it."""
 
 
 @dataclass(frozen=True)
@@ -28,35 +23,6 @@ class Received:
     commit: Callable[[], None]
 
 
-def ensure_topics(kafka: str, names: Sequence[str], *, partitions: int = 1, timeout: float = 30.0) -> None:
-    """Create the topics that are missing; waits up to `timeout` seconds for the broker, then raises BusError."""
-    admin = AdminClient({"bootstrap.servers": kafka, "socket.timeout.ms": 5000, "log_level": 0})
-    deadline = time.monotonic() + timeout
-    missing = list(names)
-    while missing:
-        try:
-            known = admin.list_topics(timeout=min(5.0, timeout)).topics
-            missing = [name for name in missing if name not in known]
-            if missing:
-                _create(admin, missing, partitions)
-                return
-        except KafkaException as error:
-            if time.monotonic() > deadline:
-                raise BusError(
-                    f"Kafka at {kafka} does not answer: {_text(error)}; check the address or start the broker"
-                ) from error
-            time.sleep(0.2)
-
-
-def _create(admin: AdminClient, names: Sequence[str], partitions: int) -> None:
-    for future in admin.create_topics([NewTopic(name, partitions, 1) for name in names]).values():
-        try:
-            future.result(timeout=10)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise
-
-
 class Publisher:
     """A producer: a message is retried while its topic is missing or the broker away, up to `timeout` seconds."""
 
@@ -65,7 +31,7 @@ class Publisher:
         self._failure: str | None = None
         self._producer = Producer(
             {
-                "bootstrap.servers": kafka,
+                **connection_settings(kafka),
                 "message.timeout.ms": int(timeout * 1000),
                 "message.max.bytes": MAX_MESSAGE_BYTES,
                 "topic.metadata.propagation.max.ms": int(timeout * 1000),
@@ -73,7 +39,6 @@ class Publisher:
                 "max.in.flight": 1,
                 "linger.ms": 0,
                 "socket.nagle.disable": True,
-                "log_level": 0,
             }
         )
 
@@ -110,7 +75,7 @@ class Subscriber:
     def __init__(self, kafka: str, topics: Sequence[str], *, group: str | None = None) -> None:
         self._consumer = Consumer(
             {
-                "bootstrap.servers": kafka,
+                **connection_settings(kafka),
                 "group.id": group or "aura-unnamed",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
@@ -119,7 +84,6 @@ class Subscriber:
                 "session.timeout.ms": 6000,
                 "allow.auto.create.topics": False,
                 "topic.metadata.refresh.interval.ms": 1000,
-                "log_level": 0,
             }
         )
         if group:
@@ -153,8 +117,3 @@ class Subscriber:
 
     def __exit__(self, *_: Any) -> None:
         self.close()
-
-
-def _text(error: KafkaException) -> str:
-    inner = error.args[0] if error.args else error
-    return inner.str() if isinstance(inner, KafkaError) else str(inner)

@@ -15,13 +15,13 @@ from aura_cli.preflight import check_files, warnings
 from aura_cli.signals import StopSignals
 from aura_cli.supervisor import Supervisor
 from aura_cli.view import make_view
+from aura_contract.credentials import adopt
 from aura_contract.manifest import load_manifest
-from aura_data.catalog import load_mongodb
-from aura_data.neighbours import build_neighbours
-from aura_data.tables import DataError
+from aura_data.errors import DataError, ServerError
+from aura_data.loading import load_catalogue
 from aura_replayer.ceilings import write_ceilings
 
-__all__ = ["load_catalogue", "run_experiment", "validate_experiment"]
+__all__ = ["load_servers", "run_experiment", "validate_experiment"]
 
 
 def run_experiment(
@@ -40,6 +40,7 @@ def run_experiment(
     _check_address("--listen", listen)
     with StopSignals() as signals:
         experiment = load_manifest(manifest)
+        adopt(experiment.spec.dependencies, kafka=kafka is not None)
         check_files(experiment.spec, manifest.resolve().parent, bad_rows)
         for text in warnings(experiment.spec):
             errors.print(f"aura: warning: {text}", highlight=False, soft_wrap=True, markup=False)
@@ -91,26 +92,19 @@ def validate_experiment(manifest: Path) -> tuple[str, list[str]]:
     return text, warnings(spec)
 
 
-def load_catalogue(console: Console, manifest: Path) -> None:
+def load_servers(console: Console, manifest: Path) -> None:
     """`aura load`: fill the servers of `dependencies` from the catalogue, with a line for each."""
     experiment = load_manifest(manifest)
-    catalog, base = experiment.spec.catalog, manifest.resolve().parent
-    mongodb, milvus = experiment.spec.dependencies.mongodb_server, experiment.spec.dependencies.milvus_server
-    if catalog is None:
-        raise InputError(f"{manifest}: spec.catalog is missing; name the catalogue that is to be loaded")
-    if mongodb is None and milvus is None:
-        raise InputError(
-            f"{manifest}: names no server to load into; "
-            "set spec.dependencies.mongodb.external.endpoint or .milvus.external.endpoint"
-        )
+    adopt(experiment.spec.dependencies, kafka=False)
     try:
-        if mongodb:
-            with console.status("MongoDB") as status:
-                count = load_mongodb(catalog, mongodb, base, lambda done: status.update(f"MongoDB: {done:,} items"))
-            console.print(f"MongoDB holds {count:,} items of the catalogue", highlight=False)
-        if milvus:
-            with console.status("Milvus") as status:
-                count = build_neighbours(catalog, milvus, base, lambda done: status.update(f"Milvus: {done:,} items"))
-            console.print(f"Milvus holds embeddings of {count:,} items", highlight=False)
+        with console.status("loading") as status:
+            load_catalogue(
+                experiment,
+                manifest,
+                lambda server, done: status.update(f"{server}: {done:,} items"),
+                lambda text: console.print(text, highlight=False),
+            )
+    except ServerError as error:
+        raise PartLostError(str(error)) from error
     except DataError as error:
         raise InputError(str(error)) from error

@@ -93,7 +93,7 @@ def validate(file: Manifest) -> None:
 @app.command(epilog="Example: `aura load my-experiment.yaml`")
 def load(file: Manifest) -> None:
     """Load the catalogue into the MongoDB and the Milvus that the manifest names in dependencies."""
-    commands.load_catalogue(console, file)
+    commands.load_servers(console, file)
 
 
 @app.command(epilog="Example: `aura report runs/first`")

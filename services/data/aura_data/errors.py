@@ -8,13 +8,21 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from urllib.parse import urlsplit, urlunsplit
 
-__all__ = ["DataError", "explain", "explained", "redact"]
+__all__ = ["DataError", "ServerAway", "ServerError", "explain", "explained", "redact"]
 
 _NOT_THAT_CODEC = ("incorrect header check", "Unknown frame descriptor")
 
 
 class DataError(ValueError):
     """Data that cannot be used; the message is one sentence that names the file, line or column and what to do."""
+
+
+class ServerError(DataError):
+    """A server that cannot be used, though nothing is wrong with the data; the message is one sentence that names it."""
+
+
+class ServerAway(ServerError):
+    """A server that does not answer, or not yet."""
 
 
 def redact(url: str) -> str:

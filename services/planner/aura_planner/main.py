@@ -13,6 +13,7 @@ from aura_bus import BusError, Publisher, Subscriber, ensure_topics
 from aura_contract.experiment import AuraExperiment
 from aura_contract.manifest import ManifestError, load_manifest
 from aura_contract.topics import PLANNER_GROUP, Topics
+from aura_data.errors import ServerError
 from aura_planner.errors import SetupError
 from aura_planner.memory import settle
 from aura_planner.metrics import Metrics
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _serve(options, experiment, stop)
     except (ManifestError, SetupError) as error:
         return _fail(error, 2)
-    except BusError as error:
+    except (BusError, ServerError) as error:
         return _fail(error, 1)
     log.info("stopped", extra={"run": options.run})
     return 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aura_contract.experiment import ExperimentSpec
 from aura_data.catalog import open_catalog
-from aura_data.errors import DataError
+from aura_data.errors import DataError, ServerError
 from aura_data.neighbours import MilvusNeighbours, Neighbours
 from aura_planner.enrichment import Enrichment
 from aura_planner.errors import SetupError
@@ -18,10 +18,13 @@ log = logging.getLogger(__name__)
 def open_enrichment(spec: ExperimentSpec, base: Path) -> Enrichment:
     """Catalogue and neighbours of the manifest; `base` is its folder.
 
-    A catalogue that cannot be opened is a SetupError: plans with other values than the misses have would measure nothing.
+    A catalogue that cannot be opened is a SetupError, or a ServerError when it is its server that cannot be used: plans with
+    other values than the misses have would measure nothing.
     """
     try:
         catalogue = open_catalog(spec.catalog, spec.dependencies.mongodb_server, base)
+    except ServerError:
+        raise
     except DataError as error:
         raise SetupError(str(error)) from error
     return Enrichment(catalogue, _neighbours(spec), spec.cache.payload_bytes)

@@ -11,7 +11,7 @@ from pathlib import Path
 from aura_bus import BusError
 from aura_contract.manifest import ManifestError, load_manifest
 from aura_contract.results import Ending
-from aura_data.tables import DataError
+from aura_data.errors import DataError, ServerError
 from aura_replayer.arm.base import ArmLost
 from aura_replayer.desk import PlanLost
 from aura_replayer.ending import write_ending
@@ -67,10 +67,10 @@ def _attempt(options: argparse.Namespace, stop: threading.Event) -> Ending:
             return _failed(monitor, options.run, INTERRUPTED, "stopped before the end of the log; no verdict was written")
         if options.report:
             write_report(settings, Path(options.manifest))
+    except (ArmLost, PlanLost, BusError, ServerError) as error:
+        return _failed(monitor, options.run, PART_LOST, str(error))
     except (ManifestError, DataError) as error:
         return _failed(monitor, options.run, BAD_INPUT, str(error))
-    except (ArmLost, PlanLost, BusError) as error:
-        return _failed(monitor, options.run, PART_LOST, str(error))
     except OSError as error:
         text = f"{error.filename or options.out}: {error.strerror or error}; free some space or choose another --out"
         return _failed(monitor, options.run, BAD_INPUT, text)

@@ -223,7 +223,7 @@ def test_run_is_taken_up_again(new_redis: Callable[[], str]) -> None:
 
 
 def test_absent_server_is_one_sentence() -> None:
-    with pytest.raises(ArmLost, match=r"^Redis of arm aura does not answer \(ConnectionError\); start the experiment again$"):
+    with pytest.raises(ArmLost, match=r"^Redis of arm aura at 127.0.0.1:1 does not answer \(ConnectionError\); check the"):
         EventArm("aura", "redis://127.0.0.1:1", TtlSpec())
 
 

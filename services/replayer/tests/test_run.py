@@ -235,9 +235,10 @@ def test_taken_port_is_named(parts: Parts) -> None:
 
 def test_lost_redis_is_named(parts: Parts) -> None:
     parts.urls["aura"] = "redis://127.0.0.1:1"
-    fails(parts.replayer(), 3, "Redis of arm aura does not answer (ConnectionError); start the experiment again")
+    sentence = "Redis of arm aura at 127.0.0.1:1 does not answer (ConnectionError); check the address or start the server"
+    fails(parts.replayer(), 3, sentence)
     assert parts.ending().exit_code == 3
-    assert parts.ending().message == "Redis of arm aura does not answer (ConnectionError); start the experiment again"
+    assert parts.ending().message == sentence
 
 
 def test_missing_arm_is_named(parts: Parts) -> None:

@@ -5,18 +5,22 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pyarrow as pa
 from pymongo import MongoClient, ReplaceOne
 from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
 
+from aura_contract.connection import refused, tls_fault
+from aura_contract.credentials import Credentials, credentials
 from aura_contract.dependencies import External
+from aura_contract.manifest import ManifestError
 from aura_contract.payload import Item
 from aura_contract.workload import CatalogSpec
 from aura_data.catalog.base import ProgressCallback
 from aura_data.catalog.records import CatalogRows, clean_text
-from aura_data.errors import DataError, redact
+from aura_data.errors import DataError, ServerAway, ServerError, redact
 
 __all__ = ["COLLECTION", "DATABASE", "MongoCatalog", "load_mongodb"]
 
@@ -26,6 +30,7 @@ TIMEOUT_MS = 3000
 LOOKUP_CHUNK = 1000
 WRITE_CHUNK = 2000
 CACHED_ITEMS = 10_000
+WRONG_PASSWORD = 18
 
 _FIELDS = ("title", "category", "brand", "price")
 
@@ -39,16 +44,16 @@ class MongoCatalog:
 
     def __init__(self, endpoint: str) -> None:
         """Connects; raises DataError when the server does not answer within 3 s or holds no catalogue."""
-        self._name = _name(endpoint)
+        self._endpoint = endpoint
         self._client = _connect(endpoint)
         self._items = _collection(self._client)
         self._cache: OrderedDict[str, Item | None] = OrderedDict()
         self._lock = threading.Lock()
         try:
-            with _explained(self._name):
+            with _explained(self._endpoint):
                 self.size: int = self._items.estimated_document_count()
             if not self.size:
-                raise DataError(f"{self._name}: holds no catalogue; load it with aura load")
+                raise DataError(f"{_name(endpoint)}: holds no catalogue; load it with aura load")
         except DataError:
             self.close()
             raise
@@ -64,7 +69,7 @@ class MongoCatalog:
         for start in range(0, len(missing), LOOKUP_CHUNK):
             chunk = missing[start : start + LOOKUP_CHUNK]
             found.update(dict.fromkeys(chunk))
-            with _explained(self._name):
+            with _explained(self._endpoint):
                 documents = list(self._items.find({"_id": {"$in": chunk}}, dict.fromkeys(_FIELDS, 1)))
             found.update({str(document["_id"]): _item(document) for document in documents})
         self._remember(found)
@@ -92,7 +97,7 @@ def load_mongodb(catalog: CatalogSpec, mongodb: External, base: Path, progress: 
     items = _collection(client)
     done = 0
     try:
-        with _explained(_name(mongodb.endpoint)):
+        with _explained(mongodb.endpoint):
             for batch in rows.batches():
                 for documents in _documents(batch):
                     items.bulk_write([ReplaceOne({"_id": d["_id"]}, d, upsert=True) for d in documents], ordered=False)
@@ -125,9 +130,34 @@ def _name(endpoint: str) -> str:
 def _connect(endpoint: str) -> MongoClient[dict[str, Any]]:
     url = endpoint if "://" in endpoint else f"mongodb://{endpoint}"
     try:
-        return MongoClient(url, serverSelectionTimeoutMS=TIMEOUT_MS, connectTimeoutMS=TIMEOUT_MS, appname="aura")
+        with _identity(credentials("MONGODB")) as options:
+            return MongoClient(url, serverSelectionTimeoutMS=TIMEOUT_MS, connectTimeoutMS=TIMEOUT_MS, appname="aura", **options)
     except (InvalidURI, ConfigurationError, ValueError) as error:
+        if isinstance(error, ManifestError):
+            raise
         raise DataError(f"{_name(endpoint)}: is not a MongoDB address; write HOST:PORT or mongodb://HOST:PORT") from error
+
+
+@contextmanager
+def _identity(found: Credentials) -> Iterator[dict[str, Any]]:
+    """Options for user, password and certificates; win over what the url says."""
+    options: dict[str, Any] = {}
+    if found.username:
+        options |= {"username": found.username, "password": found.password or ""}
+    if found.mechanism:
+        options["authMechanism"] = found.mechanism
+    if found.tls:
+        options["tls"] = True
+    if found.ca:
+        options["tlsCAFile"] = found.ca
+    if not (found.cert and found.key):
+        yield options
+        return
+    # The client wants both in one file, and reads it while it is made.
+    with NamedTemporaryFile(suffix=".pem") as both:
+        both.write(Path(found.cert).read_bytes() + b"\n" + Path(found.key).read_bytes())
+        both.flush()
+        yield {**options, "tlsCertificateKeyFile": both.name}
 
 
 def _collection(client: MongoClient[dict[str, Any]]) -> Any:
@@ -135,11 +165,17 @@ def _collection(client: MongoClient[dict[str, Any]]) -> Any:
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
+def _explained(endpoint: str) -> Iterator[None]:
+    name = _name(endpoint)
     try:
         yield
     except OperationFailure as error:
         reason = (error.details or {}).get("errmsg", "") or "the operation failed"
-        raise DataError(f"{name}: refuses the request ({reason}); check user, password and rights") from error
+        if error.code == WRONG_PASSWORD or "requires authentication" in reason:
+            raise ServerError(f"{name}: {refused('MONGODB')}") from error
+        raise ServerError(f"{name}: refuses the request ({reason}); check user, password and rights") from error
     except PyMongoError as error:
-        raise DataError(f"{name}: does not answer; check the address or start the server") from error
+        fault = tls_fault("MONGODB", endpoint)
+        if fault:
+            raise ServerError(f"{name}: {fault}") from error
+        raise ServerAway(f"{name}: does not answer; check the address or start the server") from error

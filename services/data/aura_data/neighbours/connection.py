@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from aura_contract.connection import refused, tls_fault
+from aura_contract.credentials import Credentials, credentials
 from aura_contract.dependencies import External
-from aura_data.errors import DataError, redact
+from aura_contract.manifest import ManifestError
+from aura_data.errors import DataError, ServerAway, ServerError, redact
 
 __all__ = ["DEFAULT_COLLECTION", "Connection", "Target"]
 
@@ -22,6 +25,8 @@ DEFAULT_COLLECTION = "aura_items"
 CONNECT_SECONDS = 5.0
 
 _HOST_PORT = re.compile(r"[\w.-]+:\d{1,5}")
+_DOWN = re.compile(r"connect|unavailable", re.IGNORECASE)
+_UNAUTHENTICATED = re.compile(r"auth check failure|unauthenticated|invalid credential", re.IGNORECASE)
 _ABSENT = re.compile(r"not found|not exist|can't find|does not", re.IGNORECASE)
 
 
@@ -37,7 +42,7 @@ class Connection:
         self._embedded: str | None = None
         if not isinstance(target, Path) and ("://" in text or _HOST_PORT.fullmatch(text)):
             uri = text if "://" in text else f"http://{text}"
-            self.name = f"Milvus at {redact(uri)}"
+            self.name, self._address = f"Milvus at {redact(uri)}", uri
         else:
             # pymilvus tells an embedded database by this suffix.
             path = Path(text if text.endswith(".db") else f"{text}.db").absolute()
@@ -50,7 +55,7 @@ class Connection:
 
         if self._embedded is None:
             with self.explained(), _quiet("pymilvus"):
-                return MilvusClient(uri, timeout=CONNECT_SECONDS)
+                return MilvusClient(uri, timeout=CONNECT_SECONDS, **_identity(credentials("MILVUS")))
         with self._lock:
             logging.getLogger("grpc._server").addFilter(_known_gap)
             try:
@@ -71,16 +76,23 @@ class Connection:
 
         try:
             yield
-        except DataError:
+        except (DataError, ManifestError):
             raise
         except MilvusException as error:
-            down = "connect" in str(error.message).lower() or "unavailable" in str(error.message).lower()
-            fault = "does not answer; check the address or start the server"
-            if not down:
-                fault = f"refuses the request ({' '.join(str(error.message).split())[:200]})"
-            raise DataError(f"{self.name}: {fault}") from error
+            text = str(error.message)
+            if _UNAUTHENTICATED.search(text):
+                raise ServerError(f"{self.name}: {refused('MILVUS')}") from error
+            if not _DOWN.search(text):
+                raise ServerError(f"{self.name}: refuses the request ({' '.join(text.split())[:200]})") from error
+            raise self._silent() from error
         except Exception as error:
-            raise DataError(f"{self.name}: does not answer; check the address or start the server") from error
+            raise self._silent() from error
+
+    def _silent(self) -> ServerError:
+        fault = None if self._embedded else tls_fault("MILVUS", self._address)
+        if fault:
+            return ServerError(f"{self.name}: {fault}")
+        return ServerAway(f"{self.name}: does not answer; check the address or start the server")
 
     def current(self, alias: str) -> str | None:
         """Name of the collection that `alias` stands for, or None."""
@@ -106,6 +118,20 @@ class Connection:
                 if self._open[self._embedded] <= 0:
                     # Closing the client leaves its server and the lock on the folder behind.
                     importlib.import_module("milvus_lite").server_manager_instance.release_server(self._embedded)
+
+
+def _identity(found: Credentials) -> dict[str, Any]:
+    """What the client is told besides the address; a CA alone goes by another name than one with a client certificate."""
+    options: dict[str, Any] = {}
+    if found.username:
+        options |= {"user": found.username, "password": found.password or ""}
+    if found.tls:
+        options["secure"] = True
+    if found.cert:
+        options |= {"client_pem_path": found.cert, "client_key_path": found.key, "ca_pem_path": found.ca or ""}
+    elif found.ca:
+        options["server_pem_path"] = found.ca
+    return options
 
 
 def _known_gap(record: logging.LogRecord) -> bool:

@@ -2,21 +2,19 @@
 
 import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any
 
-import redis
 from redis.connection import Connection
 
 from aura_contract.arm import CONFIG_KEY, CREDIT_KEY, PLAN_ORDER_KEY, PLANS_KEY, POLICY_KEY, STATE_KEY
 from aura_contract.experiment import TtlSpec
 from aura_contract.plan import Plan, Policy
 from aura_replayer.arm.base import COUNTERS, ArmLost, Batch, Totals, decoded
+from aura_replayer.arm.server import Server
 
 __all__ = ["EventArm", "encode_command"]
-
-Result = TypeVar("Result")
 
 BOOKKEEPING = (PLANS_KEY, PLAN_ORDER_KEY, CREDIT_KEY, POLICY_KEY)
 FULL = 0.9
@@ -34,12 +32,12 @@ class EventArm:
 
     def __init__(self, name: str, url: str, ttl: TtlSpec) -> None:
         self.name = name
-        self._url = url
         self._ttl = ttl
         self._run = b""
         self._seq = 0
         self._under_way: deque[int] = deque()
-        self._client = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5)
+        self._server = Server(name, url)
+        self._client, self._guard = self._server.client, self._server.guard
         self._lane: Connection = self._guard(self._client.connection_pool.get_connection)
         self._empty = self._budget = self._slack = 0
         self._guard(self._load)
@@ -181,18 +179,6 @@ class EventArm:
 
     def _call(self, function: str, *arguments: Any) -> Any:
         return self._guard(lambda: self._client.fcall(function, 0, *arguments))
-
-    def _guard(self, action: Callable[[], Result]) -> Result:
-        try:
-            return action()
-        except redis.exceptions.AuthenticationError as error:
-            raise ArmLost(f"Redis of arm {self.name} refuses the password: {error}") from error
-        except redis.exceptions.ResponseError as error:
-            raise ArmLost(f"Redis of arm {self.name} refuses a call: {error}") from error
-        except (redis.exceptions.RedisError, OSError) as error:
-            raise ArmLost(
-                f"Redis of arm {self.name} does not answer ({type(error).__name__}); start the experiment again"
-            ) from error
 
 
 def _pairs(flat: list[bytes]) -> dict[str, str]:

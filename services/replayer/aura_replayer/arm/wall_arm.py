@@ -1,20 +1,18 @@
 """An arm on real seconds: plain MGET and SETEX against an unmodified Redis, as the prototype drove it."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
-
-import redis
+from collections.abc import Sequence
+from typing import Any
 
 from aura_contract.arm import STATE_KEY
 from aura_contract.experiment import TtlSpec
 from aura_contract.plan import Plan, Policy
-from aura_replayer.arm.base import COUNTERS, ArmLost, Batch, Totals, decoded
+from aura_replayer.arm.base import COUNTERS, Batch, Totals, decoded
+from aura_replayer.arm.server import Server
 from aura_replayer.levers import ENTRY_BYTES, NO_FILL
 
 __all__ = ["WallArm"]
 
-Result = TypeVar("Result")
 PROBE_EVERY = 25
 
 
@@ -24,7 +22,8 @@ class WallArm:
     def __init__(self, name: str, url: str, ttl: TtlSpec) -> None:
         self.name = name
         self._ttl = ttl
-        self._client = redis.Redis.from_url(url, socket_timeout=30, socket_connect_timeout=5)
+        self._server = Server(name, url)
+        self._client, self._guard = self._server.client, self._server.guard
         self._done: deque[Totals] = deque()
         self._totals = Totals()
         self._windows: dict[int, Totals] = {}
@@ -173,11 +172,3 @@ class WallArm:
     def _state(self) -> dict[str, str]:
         pairs = self._guard(lambda: self._client.hgetall(STATE_KEY))
         return decoded(pairs)
-
-    def _guard(self, action: Callable[[], Result]) -> Result:
-        try:
-            return action()
-        except (redis.exceptions.RedisError, OSError) as error:
-            raise ArmLost(
-                f"Redis of arm {self.name} does not answer ({type(error).__name__}); start the experiment again"
-            ) from error

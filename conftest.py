@@ -1,0 +1,7 @@
+"""Test modules are named after their folders, so that the folder `operator` would replace the standard library's module."""
+
+import operator
+from pathlib import Path
+
+# With a path of its own that module counts as the package which pytest looks for, and stays what it is.
+operator.__path__ = [str(Path(__file__).parent / "operator")]  # type: ignore[attr-defined]

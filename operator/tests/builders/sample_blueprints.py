@@ -1,0 +1,83 @@
+"""Three experiments: the least one may write, everything embedded, everything external."""
+
+import yaml
+
+from aura_contract.experiment import ExperimentSpec
+from aura_operator.blueprint import MONITORING, Blueprint
+from aura_operator.settings import OperatorSettings
+
+__all__ = ["BLUEPRINTS", "EMBEDDED", "EXTERNAL", "MINIMAL", "PASSWORDS", "blueprint"]
+
+UID = "6f1c0b9e-3f6e-4c1b-9a53-0b6f1a2c3d4e"
+PASSWORDS = {"redis": "generated-for-redis", "mongodb": "generated-for-mongodb"}
+
+MINIMAL_SPEC = """
+workload: {source: {url: https://example.org/log.csv}}
+cache: {capacity: 5%}
+planner: {backend: heuristic}
+"""
+
+EMBEDDED_SPEC = """
+workload:
+  source: {path: logs/2024.parquet, volumeClaim: grocer-logs}
+  columns: {user: customer}
+  limit: 400000
+catalog:
+  source: {path: /items.csv, volumeClaim: grocer-items}
+  columns: {brand: null}
+cache: {memory: 8Mi}
+trigger: {everyEvents: 2000}
+planner: {backend: auto, replicas: 2}
+executor: {maxEvict: 100, maxPrefetch: 200}
+controls: [noop, random]
+dependencies:
+  redis: {embedded: {resources: {requests: {cpu: "0.5", memory: 64Mi}, limits: {memory: 1024Mi}}}}
+  kafka: {embedded: {storage: 1024Mi}}
+  mongodb: {}
+  milvus: {embedded: {image: "registry.example/milvus:mine"}}
+deletionPolicy: Retain
+activeDeadlineSeconds: 7200
+pods:
+  nodeSelector: {disk: fast}
+  tolerations: [{key: experiments, operator: Exists, effect: NoSchedule}]
+  imagePullSecrets: [registry]
+"""
+
+EXTERNAL_SPEC = """
+workload: {source: {dataset: complete-journey}, requests: [purchase]}
+catalog: {source: {dataset: complete-journey}}
+cache: {capacity: 5%, clock: wall}
+planner:
+  backend: openai
+  endpoint: https://models.example.org/v1
+  model: some-model
+  secretRef: {name: model}
+dependencies:
+  redis:
+    external:
+      endpoints: {baseline: "redis-a.example.org:6380", aura: "redis-b.example.org:6380"}
+      tls: true
+      secretRef: {name: redis-login}
+  kafka: {external: {endpoint: "kafka.example.org:9093", tls: true, secretRef: {name: kafka-login}}}
+  mongodb: {external: {endpoint: "mongodb://mongodb.example.org/catalogue", secretRef: {name: mongodb-login}}}
+  milvus: {external: {endpoint: "https://milvus.example.org", tls: true, secretRef: {name: milvus-login}}}
+"""
+
+SECRET_KEYS = {
+    "redis-login": frozenset({"password", "ca.crt"}),
+    "kafka-login": frozenset({"username", "password", "mechanism", "ca.crt", "tls.crt", "tls.key"}),
+    "mongodb-login": frozenset({"username", "password"}),
+    "milvus-login": frozenset({"username", "password", "ca.crt", "unrelated"}),
+    "model": frozenset({"api-key"}),
+}
+
+
+def blueprint(spec: str, name: str = "grocer", namespace: str = "shop", settings: OperatorSettings | None = None) -> Blueprint:
+    """The experiment of a spec in YAML."""
+    parsed = ExperimentSpec.model_validate(yaml.safe_load(spec))
+    apis = frozenset({MONITORING}) if "controls" in spec else frozenset()
+    return Blueprint(name, namespace, UID, parsed, settings or OperatorSettings(), PASSWORDS, SECRET_KEYS, apis)
+
+
+MINIMAL, EMBEDDED, EXTERNAL = blueprint(MINIMAL_SPEC), blueprint(EMBEDDED_SPEC), blueprint(EXTERNAL_SPEC)
+BLUEPRINTS = {"minimal": MINIMAL, "embedded": EMBEDDED, "external": EXTERNAL}

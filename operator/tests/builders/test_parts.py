@@ -1,0 +1,172 @@
+"""What single builders promise."""
+
+from typing import Any
+
+import pytest
+from sample_blueprints import EMBEDDED, EMBEDDED_SPEC, EXTERNAL, EXTERNAL_SPEC, MINIMAL, MINIMAL_SPEC, blueprint
+
+from aura_contract.credentials import Part, credentials
+from aura_operator.blueprint import Blueprint, Manifest
+from aura_operator.builders import (
+    disruption,
+    executor,
+    loader,
+    monitoring,
+    network,
+    ollama,
+    planner,
+    replayer,
+    secrets,
+    stages,
+)
+from aura_operator.settings import OperatorSettings
+
+LLM = "planner: {backend: ollama}"
+
+
+def variables(built: Manifest) -> dict[str, Any]:
+    """Environment of the one container; Secrets' keys in the place of values."""
+    (container,) = built["spec"]["template"]["spec"]["containers"]
+    return {item["name"]: item.get("value") or item["valueFrom"] for item in container["env"]}
+
+
+def one(built: list[Manifest]) -> Manifest:
+    (found,) = built
+    return found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "suspend: true",
+        "activeDeadlineSeconds: 60",
+        "ttlSecondsAfterFinished: {failed: 60}",
+        "deletionPolicy: Retain",
+        "planner: {backend: noop, replicas: 5, timeoutSeconds: 5}",
+        "executor: {maxEvict: 1}",
+        "trigger: {everyEvents: 100}",
+    ],
+)
+def test_the_replayer_goes_on_whatever_may_change(change: str) -> None:
+    spec = MINIMAL_SPEC.replace("planner: {backend: heuristic}", "") if change.startswith("planner") else MINIMAL_SPEC
+    before, after = one(replayer.build(MINIMAL)), one(replayer.build(blueprint(f"{spec}{change}")))
+    assert after["spec"]["template"] == before["spec"]["template"]
+    assert after["spec"]["suspend"] == ("suspend" in change)
+
+
+def test_each_service_gets_the_credentials_of_its_parts_and_no_others() -> None:
+    expected = {"replayer": {"KAFKA", "REDIS", "MONGODB"}, "planner": {"KAFKA", "MONGODB", "MILVUS"}}
+    expected |= {"executor": {"KAFKA", "REDIS"}, "loader": {"MONGODB", "MILVUS"}}
+    builders = {"replayer": replayer, "planner": planner, "executor": executor, "loader": loader}
+    for service, module in builders.items():
+        names = variables(module.build(EXTERNAL)[0])
+        parts = {name.split("_")[1] for name in names if name.endswith(("_PASSWORD", "_CA"))}
+        assert parts == expected[service], service
+
+
+def test_services_read_the_credentials_as_they_are_given() -> None:
+    given = {name: str(value) for name, value in variables(one(replayer.build(EXTERNAL))).items()}
+    kafka = credentials("KAFKA", given)
+    assert kafka.tls
+    assert (kafka.ca, kafka.cert, kafka.key) == tuple(f"/etc/aura/tls/kafka/{name}" for name in ("ca.crt", "tls.crt", "tls.key"))
+    assert "kafka-login" in str(kafka.mechanism)
+    mongodb = credentials("MONGODB", given)
+    assert not mongodb.tls
+    assert "mongodb-login" in str(mongodb.username)
+
+
+def test_embedded_servers_take_the_generated_passwords() -> None:
+    found = variables(one(replayer.build(EMBEDDED)))
+    assert found["AURA_REDIS_PASSWORD"] == {"secretKeyRef": {"name": "grocer-passwords", "key": "redis"}}
+    assert found["AURA_MONGODB_PASSWORD"] == {"secretKeyRef": {"name": "grocer-passwords", "key": "mongodb"}}
+    assert found["AURA_MONGODB_USERNAME"] == "root"
+    assert set(secrets.build(EMBEDDED)[0]["data"]) == {"redis", "mongodb", "redis.conf"}
+
+
+@pytest.mark.parametrize("part", ["KAFKA", "REDIS", "MONGODB"])
+def test_a_secret_that_is_not_there_yet_is_not_named(part: Part) -> None:
+    found = Blueprint("grocer", "shop", EXTERNAL.uid, EXTERNAL.spec, OperatorSettings())
+    given = {name: str(value) for name, value in variables(one(replayer.build(found))).items()}
+    assert credentials(part, given).password is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "built"),
+    [
+        (MINIMAL_SPEC, False),
+        (MINIMAL_SPEC + "dependencies: {ollama: {}}", False),
+        (MINIMAL_SPEC.replace("planner: {backend: heuristic}", ""), True),
+        (MINIMAL_SPEC.replace("planner: {backend: heuristic}", LLM), True),
+        (MINIMAL_SPEC.replace("planner: {backend: heuristic}", "planner: {endpoint: 'http://mine'}"), False),
+        (
+            MINIMAL_SPEC.replace("planner: {backend: heuristic}", "dependencies: {ollama: {external: {endpoint: 'http://o'}}}"),
+            False,
+        ),
+        (EXTERNAL_SPEC, False),
+    ],
+)
+def test_ollama_is_built_where_a_planner_needs_it(spec: str, built: bool) -> None:
+    assert bool(ollama.build(blueprint(spec))) is built
+
+
+def test_the_loader_runs_where_there_is_something_to_load() -> None:
+    assert loader.build(MINIMAL) == []
+    assert loader.build(blueprint(MINIMAL_SPEC + "catalog: {source: {dataset: complete-journey}}")) == []
+    assert loader.build(blueprint(MINIMAL_SPEC + "dependencies: {mongodb: {}}")) == []
+    assert loader.build(EMBEDDED)
+    assert loader.build(EXTERNAL)
+    other = blueprint(EMBEDDED_SPEC.replace("items.csv", "more.csv"))
+    (before,), (after,) = loader.build(EMBEDDED), loader.build(other)
+    assert before["spec"]["template"] != after["spec"]["template"]
+
+
+def test_a_catalogue_in_a_file_needs_no_mongodb() -> None:
+    spec = MINIMAL_SPEC + "catalog: {source: {dataset: complete-journey}}"
+    names = {built["metadata"]["name"] for built in stages.servers(blueprint(spec))}
+    assert not names & {"grocer-mongodb", "grocer-milvus"}
+
+
+def test_every_embedded_server_names_its_clients() -> None:
+    policies = {policy["metadata"]["name"]: policy["spec"] for policy in network.build(EMBEDDED)}
+    assert "ingress" not in policies["grocer-default"]
+
+    def clients(name: str) -> set[str]:
+        (rule,) = policies[name]["ingress"]
+        return {peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in rule["from"]}
+
+    assert clients("grocer-redis-baseline") == {"replayer"}
+    assert clients("grocer-redis-noop") == {"replayer", "executor-noop"}
+    assert clients("grocer-kafka") == {"replayer", "planner", "executor-aura", "executor-noop", "executor-random"}
+    assert clients("grocer-mongodb") == {"replayer", "planner", "loader"}
+    assert clients("grocer-milvus") == {"planner", "loader"}
+    assert clients("grocer-ollama") == {"planner"}
+    assert {name for name, spec in policies.items() if "Egress" not in spec["policyTypes"]} == {
+        "grocer-default",
+        "grocer-services",
+        "grocer-ollama",
+    }
+
+
+def test_arms_are_not_evicted_and_users_servers_are_theirs() -> None:
+    budgets = {built["metadata"]["name"]: built["spec"]["maxUnavailable"] for built in disruption.build(EMBEDDED)}
+    assert budgets == {"grocer-arms": 0, "grocer-planner": 1}
+    assert [built["metadata"]["name"] for built in disruption.build(EXTERNAL)] == ["grocer-planner"]
+
+
+@pytest.mark.parametrize(("setting", "served", "built"), [("auto", True, True), ("auto", False, False), ("never", True, False)])
+def test_service_monitors_where_prometheus_is_operated(setting: str, served: bool, built: bool) -> None:
+    settings = OperatorSettings.model_validate({"serviceMonitors": setting})
+    given = blueprint(EMBEDDED_SPEC if served else MINIMAL_SPEC, settings=settings)
+    assert any(found["kind"] == "ServiceMonitor" for found in monitoring.build(given)) is built
+
+
+def test_images_resources_and_volumes_may_be_chosen() -> None:
+    found = {(built["kind"], built["metadata"]["name"]): built for built in stages.servers(EMBEDDED)}
+    milvus = found["StatefulSet", "grocer-milvus"]["spec"]["template"]["spec"]["containers"][0]
+    assert milvus["image"] == "registry.example/milvus:mine"
+    redis = found["Deployment", "grocer-redis-aura"]["spec"]["template"]["spec"]
+    assert redis["containers"][0]["resources"] == {"requests": {"cpu": "500m", "memory": "64Mi"}, "limits": {"memory": "1Gi"}}
+    assert redis["nodeSelector"] == {"disk": "fast"}
+    assert redis["tolerations"] == [{"key": "experiments", "operator": "Exists", "effect": "NoSchedule"}]
+    (volume,) = found["StatefulSet", "grocer-kafka"]["spec"]["volumeClaimTemplates"]
+    assert volume["spec"]["resources"]["requests"]["storage"] == "1Gi"

@@ -1,0 +1,57 @@
+"""Topics that exist before they are used."""
+
+import time
+from collections.abc import Sequence
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from aura_bus.connection import BusError, connection_settings, unreachable
+
+__all__ = ["ensure_topics"]
+
+
+def ensure_topics(kafka: str, names: Sequence[str], *, partitions: int = 1, timeout: float = 30.0) -> None:
+    """Create the topics that are missing; waits up to `timeout` seconds for the broker, then raises BusError.
+
+    A broker that refuses user and password is not waited for.
+    """
+    refusals: list[str] = []
+
+    def note(error: KafkaError) -> None:
+        if error.code() == KafkaError._AUTHENTICATION:
+            refusals.append(error.str())
+
+    settings = {**connection_settings(kafka), "socket.timeout.ms": 5000, "error_cb": note}
+    try:
+        admin = AdminClient(settings)
+    except KafkaException as error:
+        raise BusError(unreachable(kafka, _text(error), refuses=False)) from error
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            known = admin.list_topics(timeout=min(5.0, timeout)).topics
+            missing = [name for name in names if name not in known]
+            if missing:
+                _create(admin, missing, partitions)
+        except KafkaException as error:
+            if refusals or time.monotonic() > deadline:
+                raise BusError(unreachable(kafka, _text(error), refuses=bool(refusals))) from error
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _create(admin: AdminClient, names: Sequence[str], partitions: int) -> None:
+    for future in admin.create_topics([NewTopic(name, partitions, 1) for name in names]).values():
+        try:
+            future.result(timeout=10)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+
+
+def _text(error: KafkaException) -> str:
+    inner = error.args[0] if error.args else error
+    return inner.str() if isinstance(inner, KafkaError) else str(inner)

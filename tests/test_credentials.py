@@ -1,0 +1,233 @@
+"""Passwords and certificates of every client, against servers that want them, and the sentence when they are wrong."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from aura_bus import BusError, Publisher, Subscriber, ensure_topics
+from aura_cli.embedded import Household
+from aura_cli.embedded.redis import start_redis
+from aura_contract.credentials import PARTS, Part, adopt, credentials
+from aura_contract.dependencies import DependenciesSpec
+from aura_contract.experiment import TtlSpec
+from aura_contract.manifest import ManifestError
+from aura_data.catalog import MongoCatalog
+from aura_data.errors import ServerError
+from aura_data.neighbours import MilvusNeighbours
+from aura_replayer.arm.base import ArmLost
+from aura_replayer.arm.event_arm import EventArm
+from conftest import Certificates, TlsFront
+
+Front = Callable[..., int]
+Set = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def redis(servers: Household) -> tuple[int, str]:
+    """Port and password."""
+    _, _, rest = start_redis(servers, "secured").url.partition("://:")
+    password, _, address = rest.partition("@")
+    return int(address.removesuffix("/0").rpartition(":")[2]), password
+
+
+@pytest.fixture
+def front(certificates: Certificates) -> Iterator[Front]:
+    """Puts a TLS port before a plain one."""
+    fronts: list[TlsFront] = []
+
+    def make(target: int, *, client_certificate: bool = False) -> int:
+        fronts.append(TlsFront(certificates, target, client_certificate=client_certificate))
+        return fronts[-1].port
+
+    yield make
+    for one in fronts:
+        one.close()
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Set:
+    def set_all(part: Part, **fields: object) -> None:
+        for field, value in fields.items():
+            monkeypatch.setenv(f"AURA_{part}_{field.upper()}", str(value))
+
+    return set_all
+
+
+def use(part: Part, port: int) -> None:
+    """One client of the part, used once."""
+    if part == "KAFKA":
+        ensure_topics(f"127.0.0.1:{port}", ["t"], timeout=2)
+    elif part == "REDIS":
+        EventArm("aura", f"127.0.0.1:{port}", TtlSpec()).close()
+    elif part == "MONGODB":
+        MongoCatalog(f"127.0.0.1:{port}").close()
+    else:
+        MilvusNeighbours(f"127.0.0.1:{port}").close()
+
+
+def name(part: Part, port: int) -> str:
+    return {
+        "KAFKA": f"Kafka at 127.0.0.1:{port} ",
+        "REDIS": f"Redis of arm aura at 127.0.0.1:{port} ",
+        "MONGODB": f"MongoDB at 127.0.0.1:{port}: ",
+        "MILVUS": f"Milvus at http://127.0.0.1:{port}: ",
+    }[part]
+
+
+def fails(part: Part, port: int, sentence: str) -> None:
+    with pytest.raises((BusError, ArmLost, ServerError)) as caught:
+        use(part, port)
+    assert str(caught.value) == name(part, port) + sentence
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_tls_that_is_not_set(part: Part, front: Front, redis: tuple[int, str]) -> None:
+    sentence = f"speaks TLS; set AURA_{part}_TLS=true, or tls: true beside its endpoint in the manifest"
+    fails(part, front(redis[0]), sentence)
+    fails(part, front(redis[0], client_certificate=True), sentence)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_certificate_that_is_not_trusted(
+    part: Part, front: Front, redis: tuple[int, str], told: Set, certificates: Certificates
+) -> None:
+    told(part, ca=certificates.other_ca)
+    reason = "unable to get local issuer certificate"
+    sentence = f"has a certificate that is not trusted ({reason}); give its CA in AURA_{part}_CA, in Kubernetes ca.crt"
+    fails(part, front(redis[0]), sentence)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_tls_that_is_not_spoken(part: Part, redis: tuple[int, str], told: Set) -> None:
+    told(part, tls="true")
+    fails(part, redis[0], f"does not speak TLS; unset AURA_{part}_TLS and tls in the manifest, or name its TLS port")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_client_certificate_that_is_missing(
+    part: Part, front: Front, redis: tuple[int, str], told: Set, certificates: Certificates
+) -> None:
+    told(part, ca=certificates.ca)
+    with pytest.raises((BusError, ArmLost, ServerError)) as caught:
+        use(part, front(redis[0], client_certificate=True))
+    assert "wants a client certificate (" in str(caught.value)
+    assert str(caught.value).endswith(f"give it in AURA_{part}_CERT and AURA_{part}_KEY, in Kubernetes tls.crt and tls.key")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_server_that_is_away(part: Part, closed_port: int, told: Set) -> None:
+    told(part, tls="true", username="u", password="secret-word")
+    with pytest.raises((BusError, ArmLost, ServerError)) as caught:
+        use(part, closed_port)
+    assert str(caught.value).startswith(f"{name(part, closed_port)}does not answer")
+    assert "secret-word" not in str(caught.value)
+
+
+def test_redis_with_password_certificates_and_a_client_certificate(
+    front: Front, redis: tuple[int, str], told: Set, certificates: Certificates
+) -> None:
+    port, password = redis
+    told("REDIS", username="default", password=password)
+    use("REDIS", port)
+    told("REDIS", ca=certificates.ca)
+    use("REDIS", front(port))
+    told("REDIS", cert=certificates.client, key=certificates.client_key)
+    use("REDIS", front(port, client_certificate=True))
+    EventArm("aura", f"rediss://somebody:else@localhost:{front(port)}/0", TtlSpec()).close()
+
+
+@pytest.mark.parametrize("password", ["secret-word", None])
+def test_redis_with_a_wrong_password(redis: tuple[int, str], told: Set, password: str | None) -> None:
+    if password:
+        told("REDIS", username="default", password=password)
+    fails(
+        "REDIS",
+        redis[0],
+        "refuses user and password; correct AURA_REDIS_USERNAME and AURA_REDIS_PASSWORD, in Kubernetes the Secret's username and password",
+    )
+
+
+def test_files_and_pairs_are_checked(told: Set, tmp_path: Path) -> None:
+    told("KAFKA", ca=tmp_path / "none.pem")
+    for client in (lambda: ensure_topics("k:1", ["t"]), lambda: Publisher("k:1"), lambda: Subscriber("k:1", ["t"], group="g")):
+        with pytest.raises(ManifestError) as caught:
+            client()
+        sentence = "cannot be read; name a PEM file that this user may read"
+        assert str(caught.value) == f"AURA_KAFKA_CA={tmp_path}/none.pem: {sentence}"
+    (tmp_path / "c.pem").touch()
+    told("REDIS", cert=tmp_path / "c.pem")
+    with pytest.raises(ManifestError) as caught:
+        use("REDIS", 1)
+    assert "AURA_REDIS_CERT and AURA_REDIS_KEY belong together" in str(caught.value)
+
+
+def test_a_file_that_is_no_certificate(told: Set, tmp_path: Path, front: Front, redis: tuple[int, str]) -> None:
+    (tmp_path / "c.pem").write_text("no certificate")
+    told("KAFKA", ca=tmp_path / "c.pem")
+    sentence = "cannot be trusted: AURA_KAFKA_CA is no PEM file, or certificate and key do not belong together"
+    fails("KAFKA", front(redis[0]), sentence)
+
+
+def test_the_manifest_switches_tls_on_and_embedded_parts_have_no_credentials() -> None:
+    environment = {f"AURA_{part}_PASSWORD": "p" for part in PARTS} | {"AURA_REDIS_TLS": "true"}
+    external = {"external": {"endpoint": "e:1", "tls": True}}
+    adopt(DependenciesSpec.model_validate({"mongodb": external}), kafka=True, environment=environment)
+    assert environment == {"AURA_KAFKA_PASSWORD": "p", "AURA_MONGODB_PASSWORD": "p", "AURA_MONGODB_TLS": "true"}
+    assert credentials("MONGODB", environment).tls
+
+
+def test_password_is_not_shown(told: Set) -> None:
+    told("MILVUS", username="u", password="secret-word")
+    assert "secret-word" not in repr(credentials("MILVUS"))
+
+
+LOADABLE = """
+apiVersion: aura.dev/v1alpha1
+kind: AuraExperiment
+metadata: {{name: l}}
+spec:
+  workload: {{source: {{path: log.csv}}}}
+  catalog: {{source: {{path: catalog.csv}}}}
+  cache: {{capacity: 5%}}
+  dependencies: {{mongodb: {{external: {{endpoint: 127.0.0.1:{port}}}}}}}
+"""
+
+
+def load(folder: Path, port: int, *options: str) -> tuple[int, list[str]]:
+    (folder / "catalog.csv").write_text("item,title,category,brand\n1,a,b,c\n")
+    (folder / "experiment.yaml").write_text(LOADABLE.format(port=port))
+    argv = [sys.executable, "-m", "aura_data.loader", "--manifest", str(folder / "experiment.yaml"), *options]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stderr.splitlines()
+
+
+def test_loader_waits_for_a_server_and_then_gives_up(tmp_path: Path, closed_port: int) -> None:
+    code, lines = load(tmp_path, closed_port, "--wait", "5")
+    away = f"MongoDB at 127.0.0.1:{closed_port}: does not answer; check the address or start the server"
+    assert (code, lines[-1]) == (3, f"aura-loader: {away}")
+    assert f'"message": "{away}; trying again", "experiment": "l"' in lines[0]
+
+
+def test_loader_does_not_wait_for_what_will_not_change(tmp_path: Path, front: Front, redis: tuple[int, str]) -> None:
+    code, lines = load(tmp_path, front(redis[0]))
+    assert (code, len(lines)) == (3, 1)
+    assert "speaks TLS; set AURA_MONGODB_TLS=true" in lines[0]
+
+
+def test_loader_with_nothing_to_load(tmp_path: Path) -> None:
+    (tmp_path / "experiment.yaml").write_text(LOADABLE.format(port=1).replace("catalog: {source: {path: catalog.csv}}", ""))
+    argv = [sys.executable, "-m", "aura_data.loader", "--manifest", str(tmp_path / "experiment.yaml")]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    sentence = f"{tmp_path}/experiment.yaml: spec.catalog is missing; name the catalogue that is to be loaded"
+    assert (done.returncode, done.stderr) == (2, f"aura-loader: {sentence}\n")
