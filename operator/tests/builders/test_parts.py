@@ -1,5 +1,6 @@
 """What single builders promise."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,11 +65,15 @@ def test_each_service_gets_the_credentials_of_its_parts_and_no_others() -> None:
         assert parts == expected[service], service
 
 
-def test_services_read_the_credentials_as_they_are_given() -> None:
+def test_services_read_the_credentials_as_they_are_given(tmp_path: Path) -> None:
     given = {name: str(value) for name, value in variables(one(replayer.build(EXTERNAL))).items()}
+    files = [f"/etc/aura/tls/kafka/{name}" for name in ("ca.crt", "tls.crt", "tls.key")]
+    assert [given[f"AURA_KAFKA_{field}"] for field in ("CA", "CERT", "KEY")] == files
+    # The files are a pod's; here others stand for them, since credentials that cannot be read are refused.
+    (tmp_path / "pem").touch()
+    given |= {name: str(tmp_path / "pem") for name, value in given.items() if value.startswith("/etc/aura/tls/")}
     kafka = credentials("KAFKA", given)
     assert kafka.tls
-    assert (kafka.ca, kafka.cert, kafka.key) == tuple(f"/etc/aura/tls/kafka/{name}" for name in ("ca.crt", "tls.crt", "tls.key"))
     assert "kafka-login" in str(kafka.mechanism)
     mongodb = credentials("MONGODB", given)
     assert not mongodb.tls
