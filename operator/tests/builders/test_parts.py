@@ -1,5 +1,6 @@
 """What single builders promise."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,6 +80,21 @@ def test_services_find_the_credentials_where_they_look_for_them() -> None:
         "/etc/aura/experiment.yaml",
         *(found[variable(part, field)] for part, field in fields),
     }
+
+
+def test_services_read_the_credentials_as_they_are_given(tmp_path: Path) -> None:
+    given = {name: str(value) for name, value in variables(one(replayer.build(EXTERNAL))).items()}
+    files = [f"/etc/aura/tls/kafka/{name}" for name in ("ca.crt", "tls.crt", "tls.key")]
+    assert [given[f"AURA_KAFKA_{field}"] for field in ("CA", "CERT", "KEY")] == files
+    # The files are a pod's; here others stand for them, since credentials that cannot be read are refused.
+    (tmp_path / "pem").touch()
+    given |= {name: str(tmp_path / "pem") for name, value in given.items() if value.startswith("/etc/aura/tls/")}
+    kafka = credentials("KAFKA", given)
+    assert kafka.tls
+    assert "kafka-login" in str(kafka.mechanism)
+    mongodb = credentials("MONGODB", given)
+    assert not mongodb.tls
+    assert "mongodb-login" in str(mongodb.username)
 
 
 def test_embedded_servers_take_the_generated_passwords() -> None:
