@@ -67,7 +67,7 @@ class WorkloadBuilder:
             "candidates": self._describe(codes, intents, names),
             "sessions": self._sessions(),
         }
-        outline = {**view, "top_items": (), "top_categories": (), "candidates": (), "sessions": ()}
+        outline = {**view, "top_items": (), "top_categories": (), "candidates": {}, "sessions": ()}
         return WorkloadSnapshot(to_json(view).decode(), to_json(outline).decode(), codes)
 
     def _intents(self) -> dict[int, int]:
@@ -84,7 +84,7 @@ class WorkloadBuilder:
         _, first = np.unique(chosen, return_index=True)
         return np.asarray(chosen[np.sort(first)].astype(np.int64))
 
-    def _describe(self, codes: NDArray[np.int64], intents: dict[int, int], categories: Sequence[str]) -> list[dict[str, Any]]:
+    def _describe(self, codes: NDArray[np.int64], intents: dict[int, int], categories: Sequence[str]) -> dict[str, list[Any]]:
         seen = self._aggregator
         place = np.searchsorted(seen.items, codes) if len(seen.items) else np.zeros(len(codes), np.int64)
         place = np.minimum(place, max(0, len(seen.items) - 1))
@@ -93,30 +93,16 @@ class WorkloadBuilder:
         trend = counts - seen.count_before(codes)
         weight = np.round(seen.weight(codes), 3)
         names, titles = self._items.names, self._items.titles
-        columns = zip(
-            codes.tolist(),
-            counts.tolist(),
-            trend.tolist(),
-            weight.tolist(),
-            seen.last_seen(codes).tolist(),
-            self._items.categories[codes].tolist(),
-            strict=True,
-        )
-        return [
-            {
-                "id": number,
-                "item": names[code],
-                "count": count,
-                "trend": change,
-                "frequency": heavy,
-                "last_seen": ago,
-                "intent": intents.get(code, 0),
-                "title": titles[code][:TITLE_CHARS],
-                "category": categories[label],
-                "neighbours": (),
-            }
-            for number, (code, count, change, heavy, ago, label) in enumerate(columns)
-        ]
+        return {
+            "item": [names[code] for code in codes.tolist()],
+            "count": counts.tolist(),
+            "trend": trend.tolist(),
+            "frequency": weight.tolist(),
+            "last_seen": seen.last_seen(codes).tolist(),
+            "intent": [intents.get(code, 0) for code in codes.tolist()],
+            "title": [titles[code][:TITLE_CHARS] for code in codes.tolist()],
+            "category": [categories[label] for label in self._items.categories[codes].tolist()],
+        }
 
     def _top_items(self, categories: Sequence[str]) -> list[dict[str, Any]]:
         seen, items = self._aggregator, self._items
