@@ -4,6 +4,7 @@ Milliseconds at the median and the 99th percentile, by the wall's clock and of p
 is busy with other things). The model is a stand-in that answers at once, so prompt, parsing and checks are in.
 """
 
+import gc
 import json
 import random
 import time
@@ -16,7 +17,6 @@ from aura_contract.experiment import ExperimentSpec
 from aura_contract.payload import Item
 from aura_planner.decision import Reasoner
 from aura_planner.enrichment import Enrichment
-from aura_planner.memory import settle
 from aura_planner.pipeline import Pipeline
 from aura_planner.prompt import KeysPrompt, LeversPrompt, Prompt
 from aura_planner.reasoners.heuristic import HeuristicReasoner
@@ -124,7 +124,8 @@ def measure(reasoner: Reasoner, windows: int) -> dict[str, float]:
     pipeline = Pipeline(reasoner, spec, Enrichment(Shelf(), None, 128))
     messages = [message(window) for window in range(50)]
     wall, processor = [], []
-    settle()
+    gc.collect()
+    gc.freeze()
     for turn in range(windows + 10):
         time.sleep(PAUSE)
         started, worked = time.perf_counter(), time.thread_time()

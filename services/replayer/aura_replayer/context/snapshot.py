@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
+from aura_contract.context import context_id
 from aura_replayer.context.aggregator import ContextAggregator
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
@@ -19,19 +20,19 @@ TOP_CATEGORIES = 12
 SESSIONS = 5
 MOST_REQUESTED = 200
 RISING = 150
-HEAVIEST = 100
 INTENDED = 50
 TITLE_CHARS = 80
 
 
 @dataclass(frozen=True)
 class WorkloadSnapshot:
-    """The log's side of a context (a `WorkloadView`) as JSON, with the item codes of its candidates in the order of their ids.
+    """The log's side of a context (a `WorkloadView`) as JSON, its `context_id`, and its candidates' item codes by their ids.
 
     `outline` is the same without items and sessions: all that a planner which never acts needs.
     """
 
     workload: str
+    identity: str
     outline: str
     candidates: NDArray[np.int64]
 
@@ -68,7 +69,8 @@ class WorkloadBuilder:
             "sessions": self._sessions(),
         }
         outline = {**view, "top_items": (), "top_categories": (), "candidates": {}, "sessions": ()}
-        return WorkloadSnapshot(to_json(view).decode(), to_json(outline).decode(), codes)
+        workload = to_json(view).decode()
+        return WorkloadSnapshot(workload, context_id(workload), to_json(outline).decode(), codes)
 
     def _intents(self) -> dict[int, int]:
         block = self._aggregator.window
@@ -80,7 +82,7 @@ class WorkloadBuilder:
         by_count = seen.items[np.lexsort((seen.items, -seen.counts))][:MOST_REQUESTED]
         by_trend = seen.items[np.lexsort((seen.items, -seen.trend))][:RISING]
         wanted = sorted(intents, key=lambda code: (-intents[code], code))[:INTENDED]
-        chosen = np.concatenate([by_count, by_trend, np.array(wanted, np.int64), seen.heaviest(HEAVIEST)])
+        chosen = np.concatenate([by_count, by_trend, np.array(wanted, np.int64), seen.heaviest])
         _, first = np.unique(chosen, return_index=True)
         return np.asarray(chosen[np.sort(first)].astype(np.int64))
 
