@@ -12,6 +12,9 @@ __all__ = ["Publisher", "Received", "Subscriber"]
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
+PROMPT_MS, PATIENT_MS = 20, 500
+"""`fetch.wait.max.ms` where somebody waits for a message and where nobody does (docs/decisions/0010-patient-consumers.md)."""
+
 
 @dataclass(frozen=True)
 class Received:
@@ -69,17 +72,18 @@ class Publisher:
 class Subscriber:
     """A consumer of whole topics from their earliest offset.
 
-    With a `group` the partitions are shared and commits remembered; without one every message is seen.
+    With a `group` the partitions are shared and commits remembered; without one every message is seen. A `patient` one sees
+    messages up to half a second late and costs the broker next to nothing.
     """
 
-    def __init__(self, kafka: str, topics: Sequence[str], *, group: str | None = None) -> None:
+    def __init__(self, kafka: str, topics: Sequence[str], *, group: str | None = None, patient: bool = False) -> None:
         self._consumer = Consumer(
             {
                 **connection_settings(kafka),
                 "group.id": group or "aura-unnamed",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 20,
+                "fetch.wait.max.ms": PATIENT_MS if patient else PROMPT_MS,
                 "fetch.error.backoff.ms": 50,
                 "session.timeout.ms": 6000,
                 "allow.auto.create.topics": False,

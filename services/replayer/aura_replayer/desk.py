@@ -51,7 +51,7 @@ def acts(plan: Plan) -> bool:
 
 
 class PlanDesk:
-    """One for all planned arms of a run."""
+    """One for all planned arms of a run; `patient` when nobody waits for their plans."""
 
     def __init__(
         self,
@@ -61,10 +61,12 @@ class PlanDesk:
         run: str,
         arms: tuple[str, ...],
         logs: Mapping[str, JsonLines],
+        *,
+        patient: bool,
     ) -> None:
         self._topics, self._experiment, self._run = topics, experiment, run
         self._publisher = Publisher(kafka)
-        self._subscriber = Subscriber(kafka, [topics.plan, topics.applied])
+        self._subscriber = Subscriber(kafka, [topics.plan, topics.applied], patient=patient)
         self._plan_log, self._receipt_log = logs["plans"], logs["receipts"]
         self.arms = {arm: ArmPlans() for arm in arms}
         self.on_applied: Callable[[str, Plan, Receipt], None] = lambda _arm, _plan, _receipt: None
