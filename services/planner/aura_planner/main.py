@@ -58,7 +58,7 @@ def _serve(options: argparse.Namespace, experiment: AuraExperiment, stop: thread
         arm: Pipeline(build(backend, spec, base, similar=enrichment.has_neighbours), spec, enrichment)
         for arm, backend in spec.planned_arms.items()
     }
-    ensure_topics(options.kafka, [topics.context, topics.plan], timeout=KAFKA_WAIT_S)
+    ensure_topics(options.kafka, topics.partitions, timeout=KAFKA_WAIT_S)
     publisher = Publisher(options.kafka)
     patient = not spec.acting_arms
     subscriber = Subscriber(options.kafka, [topics.context], group=PLANNER_GROUP, patient=patient)

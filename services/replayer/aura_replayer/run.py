@@ -75,7 +75,7 @@ class Run:
             return known
         settings.out.mkdir(parents=True, exist_ok=True)
         topics = Topics(spec.dependencies.kafka.topic_prefix)
-        ensure_topics(settings.kafka, [topics.context, topics.plan, topics.applied, topics.dead_letters])
+        ensure_topics(settings.kafka, topics.partitions)
         self._show("measuring", message="reading the catalogue")
         catalog = open_catalog(spec.catalog, spec.dependencies.mongodb_server, settings.base)
         items = ItemTable(catalog, spec.cache.payload_bytes)
