@@ -117,9 +117,9 @@ class RawClient:
         (arm,), sizing, (empty,) = self.prepare([url])
         folder = Path(tempfile.mkdtemp())
         experiment = parse_manifest(MANIFEST.format(rows=ROWS, run="one"))
-        ensure_topics(kafka, [Topics().plan, Topics().applied])
+        ensure_topics(kafka, Topics().partitions)
         logs = {name: JsonLines(folder / name) for name in ("plans", "receipts")}
-        desk = PlanDesk(kafka, Topics(), "bench", "one", (), logs)
+        desk = PlanDesk(kafka, Topics(), "bench", "one", (), logs, patient=True)
         lane = Lane(arm, 0, arm.begin("one", empty, sizing.budget))
         log = EventLog(experiment.spec.workload, Path(), self.items, "fail")
         writer = ContextWriter("bench", "one", experiment.spec.executor)

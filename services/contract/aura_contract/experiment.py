@@ -209,6 +209,11 @@ class ExperimentSpec(ManifestModel):
         """Names of all arms, the baseline first."""
         return ("baseline", *self.planned_arms)
 
+    @property
+    def acting_arms(self) -> frozenset[str]:
+        """Names of the planned arms whose planner can change anything: all but the no-op ones."""
+        return frozenset(arm for arm, backend in self.planned_arms.items() if backend != "noop")
+
 
 class Metadata(ManifestModel):
     """Kubernetes object metadata, as far as a local run needs it."""

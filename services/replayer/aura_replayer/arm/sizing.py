@@ -53,6 +53,9 @@ class Scratch(Protocol):
     def receive(self) -> Totals:
         """See `Arm.receive`."""
 
+    def look(self) -> None:
+        """See `Arm.look`."""
+
     def settle(self) -> None:
         """See `Arm.settle`."""
 
@@ -137,6 +140,7 @@ def _bytes_per_item(arm: Scratch, items: ItemTable, load: NDArray[np.int64], siz
     for codes in load:
         _send(arm, items, codes, size, b"")
         shares.append((arm.data_bytes() - empty) / max(1, arm.size()))
+        arm.look()
         arm.settle()
     arm.forget()
     return float(np.mean(shares[len(shares) // 2 :]))

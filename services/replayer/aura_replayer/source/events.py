@@ -148,5 +148,5 @@ def _hashes(column: pa.Array | None, n: int) -> NDArray[np.uint32]:
         return np.zeros(n, np.uint32)
     encoded = column.fill_null("").dictionary_encode()
     # CRC-32 rather than hash(): the same in every process, so that sampled sessions repeat.
-    hashes = np.array([zlib.crc32(value.encode()) for value in encoded.dictionary.to_pylist()], np.uint32)
+    hashes = np.array([zlib.crc32(value.encode()) for value in encoded.dictionary.to_numpy(zero_copy_only=False)], np.uint32)
     return np.asarray(hashes[encoded.indices.to_numpy(zero_copy_only=False)])
