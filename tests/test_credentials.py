@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tls_front import Certificates, TlsFront
 
 from aura_bus import BusError, Publisher, Subscriber, ensure_topics
 from aura_cli.embedded import Household
@@ -20,7 +21,6 @@ from aura_data.errors import ServerError
 from aura_data.neighbours import MilvusNeighbours
 from aura_replayer.arm.base import ArmLost
 from aura_replayer.arm.event_arm import EventArm
-from conftest import Certificates, TlsFront
 
 Front = Callable[..., int]
 Set = Callable[..., None]
