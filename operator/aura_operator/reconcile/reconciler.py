@@ -269,7 +269,8 @@ def _desired(blueprint: Blueprint, status: ExperimentStatus, facts: Facts, looku
     """What should be there now: servers first, then what loads them, then what works with them; keepsakes after the end."""
     if status.finished_at:
         kept = stages.keepsakes(blueprint)
-        job_done = bool(facts.replayer and facts.replayer.succeeded)
+        # A Job that was cut off would go on; one that has told its verdict is about to end.
+        job_done = bool(status.verdict or (facts.replayer and facts.replayer.succeeded))
         return [item for item in kept if item["kind"] != "Job" or job_done]
     if any(trouble.servers for trouble in lookups.troubles) and facts.replayer is None:
         # Nothing is brought up for an experiment that could not begin.
