@@ -73,7 +73,8 @@ class Replay:
     def run(self) -> int:
         """Replay to the end of the log or until `stop`; returns the number of log rows replayed."""
         rows = 0
-        made = windows(self._log, self._spec.trigger.every_events, self._clock, self._aggregator, self._builder)
+        size, levers = self._spec.trigger.every_events, bool(self._exclusive)
+        made = windows(self._log, size, self._clock, self._aggregator, self._builder, levers=levers)
         with closing(windows_ahead(made)) as ready:
             for window in ready:
                 self._window(window)

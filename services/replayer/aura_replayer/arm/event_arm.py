@@ -31,8 +31,10 @@ def encode_command(*parts: bytes | int | str) -> bytes:
     return b"".join(pieces)
 
 
-# The server's own sum over connections lags behind by up to a second; CLIENT LIST counts afresh.
-MEMORY = (("INFO", "memory"), ("CLIENT", "LIST"), *(("MEMORY", "USAGE", key, "SAMPLES", "0") for key in BOOKKEEPING))
+# A server shrinks the buffer of a connection that was told little, and adds 16 kB when an answer does not fit: a long answer
+# first has that happen before anything is read. Its own sum over connections lags by up to a second; CLIENT LIST counts afresh.
+LONG_ANSWER = ("EVAL", "return string.rep('.', 8192)", "0")
+MEMORY = (LONG_ANSWER, ("INFO", "memory"), ("CLIENT", "LIST"), *(("MEMORY", "USAGE", key, "SAMPLES", "0") for key in BOOKKEEPING))
 LOOK = b"".join(encode_command(*command) for command in MEMORY)
 USED = re.compile(rb"used_memory:(\d+)")
 CONNECTION = re.compile(rb" tot-mem=(\d+)")
@@ -173,7 +175,7 @@ class EventArm:
 
     def _seen(self) -> tuple[int, int, int]:
         """Bytes used in all, by connections, and by the plans' bookkeeping, as `look` asked."""
-        info, clients, *kept = [self._guard(self._side.read_response) for _ in MEMORY]
+        _, info, clients, *kept = [self._guard(self._side.read_response) for _ in MEMORY]
         used = USED.search(info)
         assert used is not None
         return int(used[1]), sum(map(int, CONNECTION.findall(clients))), sum(used or 0 for used in kept)

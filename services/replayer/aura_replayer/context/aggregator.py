@@ -66,7 +66,8 @@ class ContextAggregator:
             self._scale = 1.0
         self._last_seen[codes] = np.flatnonzero(block.requests) + block.first_row
         # All weights decay alike, so whoever was not requested cannot have risen among the heaviest.
-        pool = np.union1d(self.heaviest, self.items)
+        risen = self.items[np.argsort(-self._weights[self.items], kind="stable")[:HEAVIEST]]
+        pool = np.unique(np.concatenate([self.heaviest, risen]))
         self.heaviest = pool[np.argsort(-self._weights[pool], kind="stable")[:HEAVIEST]]
 
     def weight(self, items: NDArray[np.int64]) -> NDArray[np.float64]:
