@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aura_contract.experiment import API_VERSION, KIND, ExperimentSpec
-from aura_operator.naming import labels
+from aura_operator.naming import labels, run_id
 from aura_operator.settings import OperatorSettings
 
 __all__ = ["MONITORING", "Blueprint", "Manifest", "digest"]
@@ -38,7 +38,7 @@ class Blueprint:
     @property
     def run(self) -> str:
         """Id of the run: the same for the whole life of the resource, so that every part can go on after a restart."""
-        return f"{self.name}-{self.uid.replace('-', '')[:8]}"
+        return run_id(self.name, self.uid)
 
     def child(self, component: str) -> str:
         """Name of the object of a component."""

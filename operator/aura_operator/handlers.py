@@ -37,6 +37,11 @@ class Bells:
         """Wake the experiment's daemon."""
         self._loop.call_soon_threadsafe(self._ring, owner)
 
+    def ring_all(self) -> None:
+        """Wake all daemons; call it in the loop's thread."""
+        for bell in self._bells.values():
+            bell.set()
+
     def _ring(self, owner: Owner) -> None:
         bell = self._bells.get(owner)
         if bell is not None:
@@ -69,9 +74,11 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, bells: Bel
         return kopf.login_via_client(**arguments)
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)  # type: ignore[arg-type]
-    def seen(meta: kopf.Meta, namespace: str, name: str, **_: Any) -> None:
+    def seen(type: str | None, meta: kopf.Meta, namespace: str, name: str, **_: Any) -> None:  # noqa: A002 - Kopf's own name
         generation = int(meta.get("generation", 0))
-        if generations.get((namespace, name)) != generation:
+        if type == "DELETED":
+            generations.pop((namespace, name), None)
+        elif generations.get((namespace, name)) != generation:
             generations[namespace, name] = generation
             bells.ring((namespace, name))
 
@@ -92,7 +99,6 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, bells: Bel
                 await _wait(bell, stopped, pause)
         finally:
             bells.forget(owner)
-            generations.pop(owner, None)
             _count(phases, metrics, phase, "")
 
 

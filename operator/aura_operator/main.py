@@ -7,7 +7,6 @@ import random
 import socket
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from kopf._core.engines.peering import Identity
 
 from aura_operator.cluster.children import Children
 from aura_operator.cluster.client import Cluster, connect
-from aura_operator.cluster.kinds import OWNED, PODS, SERVICE_MONITORS
+from aura_operator.cluster.kinds import OWNED, PODS
+from aura_operator.cluster.monitoring import Monitoring
 from aura_operator.cluster.watching import Watches
 from aura_operator.handlers import Bells, configure, register
 from aura_operator.metrics import Metrics
@@ -28,7 +28,6 @@ from aura_telemetry.endpoints import Endpoints
 __all__ = ["main"]
 
 SYNC_SECONDS = 60.0
-ASK_AGAIN_SECONDS = 60.0
 EXAMPLE = """examples:
   aura-operator --settings settings.yaml
   aura-operator --namespace team-a --namespace team-b
@@ -38,54 +37,44 @@ EXAMPLE = """examples:
 log = logging.getLogger("aura_operator")
 
 
-class Monitoring:
-    """Whether to make ServiceMonitors; a Prometheus Operator that comes later is seen within a minute."""
-
-    def __init__(self, cluster: Cluster, mode: str) -> None:
-        self._cluster, self._mode = cluster, mode
-        self._asked, self._there = float("-inf"), False
-
-    def __call__(self) -> bool:
-        """Whether to make them now."""
-        if self._mode != "auto":
-            return self._mode == "always"
-        if not self._there and time.monotonic() - self._asked > ASK_AGAIN_SECONDS:
-            self._there, self._asked = self._cluster.serves(SERVICE_MONITORS), time.monotonic()
-        return self._there
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT. Exit status: 0 stopped, 1 the cluster cannot be used, 2 settings or a flag are wrong."""
     options = _parser().parse_args(argv)
     try:
         settings = load_settings(options.settings)
-        host, _, port = options.listen.rpartition(":")
-        number = int(port)
+        address = _address(options.listen)
+        logs.setup({}, options.log_level)
+        with tempfile.TemporaryDirectory() as cache:
+            watches = (len(OWNED) + 2) * max(1, len(options.namespace))
+            cluster = connect(Path(cache), settings.workers + watches + 4)
+            asyncio.run(_serve(options, settings, cluster, address))
     except SettingsError as error:
         return _fail(str(error), 2)
-    except ValueError:
-        return _fail(f"--listen {options.listen} is not HOST:PORT; write it like 0.0.0.0:8080", 2)
-    logs.setup({}, options.log_level)
-    try:
-        with tempfile.TemporaryDirectory() as cache:
-            cluster = connect(Path(cache), settings.workers + len(OWNED) + 4)
-            asyncio.run(_serve(options, settings, cluster, (host or "0.0.0.0", number)))  # noqa: S104 - probes come from outside
-    except OSError as error:
-        return _fail(f"--listen {options.listen} cannot be used: {error.strerror or error}; take another port", 2)
     except Exception as error:
         log.error("ended", exc_info=True)
         return _fail(f"the cluster cannot be used: {error}; check the kubeconfig or the service account", 1)
     return 0
 
 
+def _address(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    if not port.isdecimal() or int(port) > 65535:
+        raise SettingsError(f"--listen {listen} is not HOST:PORT; write it like 0.0.0.0:8080")
+    return host or "0.0.0.0", int(port)  # noqa: S104 - probes come from outside
+
+
 async def _serve(options: argparse.Namespace, settings: OperatorSettings, cluster: Cluster, address: tuple[str, int]) -> None:
     metrics, children, bells = Metrics(), Children(), Bells(asyncio.get_running_loop())
     ready = asyncio.Event()
-    endpoints = Endpoints(*address, metrics.registry, healthy=lambda: True, ready=ready.is_set)
-    reconciler = Reconciler(cluster, children, settings, metrics, Monitoring(cluster, settings.service_monitors))
-    kinds = (*OWNED, PODS)
-    monitors = await asyncio.to_thread(cluster.serves, SERVICE_MONITORS)
-    watches = Watches(cluster, (*kinds, SERVICE_MONITORS) if monitors else kinds, options.namespace, children, bells.ring)
+    try:
+        endpoints = Endpoints(*address, metrics.registry, healthy=lambda: True, ready=ready.is_set)
+    except OSError as error:
+        raise SettingsError(f"--listen {options.listen} cannot be used: {error.strerror or error}; take another port") from error
+    watches = Watches(cluster, (*OWNED, PODS), options.namespace, children, bells.ring)
+    monitoring = Monitoring(cluster, watches, settings.service_monitors)
+    await monitoring.ask()
+    following = asyncio.create_task(monitoring.follow(bells.ring_all))
+    reconciler = Reconciler(cluster, children, settings, metrics, lambda: monitoring.there)
     if not await asyncio.to_thread(watches.wait, SYNC_SECONDS):
         log.warning("not all kinds could be listed within %g s; see the warnings before", SYNC_SECONDS)
     registry, configuration = kopf.OperatorRegistry(), kopf.OperatorSettings()
@@ -108,6 +97,7 @@ async def _serve(options: argparse.Namespace, settings: OperatorSettings, cluste
             ready_flag=ready,
         )
     finally:
+        following.cancel()
         watches.stop()
         endpoints.close()
         await reconciler.close()

@@ -12,6 +12,7 @@ __all__ = [
     "TEMPLATE_HASH",
     "VERSION",
     "labels",
+    "run_id",
     "selector",
 ]
 
@@ -24,6 +25,11 @@ EXPERIMENT = "aura.dev/experiment"
 COMPONENT = "app.kubernetes.io/component"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 TEMPLATE_HASH = "aura.dev/template-hash"
+
+
+def run_id(experiment: str, uid: str) -> str:
+    """Id of the run: the same for the whole life of the resource, so that every part can go on after a restart."""
+    return f"{experiment}-{uid.replace('-', '')[:8]}"
 
 
 def selector(experiment: str, component: str) -> dict[str, str]:

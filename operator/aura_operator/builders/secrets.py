@@ -3,9 +3,10 @@
 import base64
 import secrets
 
+from aura_contract.experiment import ExperimentSpec
 from aura_operator.blueprint import Blueprint, Manifest
 
-__all__ = ["MONGODB", "PASSWORDS", "REDIS", "REDIS_CONF", "build", "generate", "read"]
+__all__ = ["MONGODB", "PASSWORDS", "REDIS", "REDIS_CONF", "build", "generate", "needed", "read"]
 
 PASSWORDS = "passwords"
 REDIS, MONGODB = "redis", "mongodb"
@@ -33,13 +34,18 @@ def read(secret: Manifest | None) -> dict[str, str]:
     return known if all(known.values()) else {}
 
 
+def needed(spec: ExperimentSpec) -> bool:
+    """Whether there is a server of ours that takes a password."""
+    dependencies = spec.dependencies
+    return dependencies.redis.external is None or (dependencies.mongodb is not None and dependencies.mongodb_server is None)
+
+
 def build(blueprint: Blueprint) -> list[Manifest]:
     """The Secret NAME-passwords: each password by part, and Redis' configuration, which keeps it out of process lists.
 
     Nothing where the user brings both kinds of server.
     """
-    dependencies = blueprint.spec.dependencies
-    if dependencies.redis.external is not None and (dependencies.mongodb is None or dependencies.mongodb_server is not None):
+    if not needed(blueprint.spec):
         return []
     texts = {**blueprint.passwords, REDIS_CONF: CONF.format(password=blueprint.passwords[REDIS])}
     data = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}

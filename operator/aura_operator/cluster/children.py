@@ -3,10 +3,12 @@
 import json
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import count
 
+from aura_contract.experiment import KIND
 from aura_operator.blueprint import Manifest
-from aura_operator.cluster.kinds import Kind, kind_of
+from aura_operator.cluster.kinds import PODS, Kind, kind_of
 from aura_operator.naming import EXPERIMENT
 
 __all__ = ["ChildKey", "Children", "Owner"]
@@ -17,14 +19,12 @@ Owner = tuple[str, str]
 ChildKey = tuple[str, str]
 """Kind and name of one of its objects."""
 
+STATUS = ("observedGeneration", "readyReplicas", "succeeded", "conditions")
+CONDITIONS = ("Complete", "Failed", "ReplicaFailure")
+"""Of the status of everything but pods only this much is looked at; the rest changes often and would wake for nothing."""
 
-def _packed(manifest: Manifest) -> bytes:
-    metadata = {key: value for key, value in manifest["metadata"].items() if key != "managedFields"}
-    return zlib.compress(json.dumps({**manifest, "metadata": metadata}, separators=(",", ":")).encode(), 1)
-
-
-def _age(manifest: Manifest) -> int:
-    return int(manifest["metadata"].get("resourceVersion") or 0)
+GONE = b""
+"""In place of an object that was deleted, so that an older state of it that comes late is not taken for news."""
 
 
 class Children:
@@ -32,54 +32,114 @@ class Children:
 
     def __init__(self) -> None:
         self._found: dict[Owner, dict[ChildKey, tuple[int, bytes]]] = {}
+        self._owners: dict[tuple[str, ChildKey], Owner] = {}
+        self._versions: dict[Owner, int] = {}
+        self._count = count(1)
         self._lock = threading.Lock()
 
     def put(self, manifest: Manifest) -> Owner | None:
         """Keep an object unless a newer state of it is known; its owner, or None when nothing was new."""
-        owner, key, age = _owner(manifest), _key(manifest), _age(manifest)
-        if owner is None:
-            return None
+        key, age, packed = _key(manifest), _age(manifest), _packed(manifest)
+        place = (manifest["metadata"].get("namespace", ""), key)
         with self._lock:
-            known = self._found.setdefault(owner, {})
-            if key in known and known[key][0] >= age:
+            # Who takes an object's labels away does not make it another's.
+            owner = _controller(manifest) or self._owners.get(place) or _labelled(manifest)
+            if owner is None:
                 return None
-            known[key] = (age, _packed(manifest))
-        return owner
+            self._move(place, owner)
+            before = self._found[owner].get(key, (0, GONE))
+            if before[0] >= age:
+                return None
+            self._found[owner][key] = (age, packed)
+            return self._changed(owner) if packed != before[1] else None
 
     def drop(self, manifest: Manifest) -> Owner | None:
-        """Forget an object; its owner, or None when it was not known."""
-        owner, key = _owner(manifest), _key(manifest)
+        """Forget an object; its owner, or None when it was not known, or a later one of its name is."""
+        key, age = _key(manifest), _age(manifest)
         with self._lock:
-            known = self._found.get(owner or ("", ""), {})
-            if known.pop(key, None) is None:
-                return None
-            if not known and owner:
-                del self._found[owner]
-        return owner
+            return self._drop((manifest["metadata"].get("namespace", ""), key), age)
 
-    def replace(self, kind: Kind, manifests: Iterator[Manifest]) -> set[Owner]:
-        """Take a whole listing of a kind for the truth; the owners of what has changed."""
-        changed, listed = set(), set()
+    def replace(self, kind: Kind, namespace: str | None, manifests: Iterable[Manifest], version: int) -> set[Owner]:
+        """Take a whole listing of a kind, as of `version`, for the truth; the owners of what has changed."""
+        changed: set[Owner | None] = set()
+        listed = set()
         for manifest in manifests:
-            owner = _owner(manifest)
-            if owner:
-                listed.add((owner, manifest["metadata"]["name"]))
-                changed.add(self.put(manifest))
+            listed.add((manifest["metadata"].get("namespace", ""), manifest["metadata"]["name"]))
+            changed.add(self.put(manifest))
         with self._lock:
-            for owner, known in list(self._found.items()):
-                for key in [key for key in known if key[0] == kind.name and (owner, key[1]) not in listed]:
-                    del known[key]
-                    changed.add(owner)
+            known = [place for place in self._owners if place[1][0] == kind.name and namespace in (None, place[0])]
+            # What was made since the listing is not in it.
+            changed |= {self._drop(place, version) for place in known if (place[0], place[1][1]) not in listed}
         return {owner for owner in changed if owner is not None}
 
     def of(self, owner: Owner) -> dict[ChildKey, Manifest]:
         """All known objects of an experiment."""
         with self._lock:
-            packed = {key: data for key, (_, data) in self._found.get(owner, {}).items()}
+            packed = {key: data for key, (_, data) in self._found.get(owner, {}).items() if data != GONE}
         return {key: json.loads(zlib.decompress(data)) for key, data in packed.items()}
 
+    def version(self, owner: Owner) -> int:
+        """A number that is another one whenever an object of the experiment has changed."""
+        return self._versions.get(owner, 0)
 
-def _owner(manifest: Manifest) -> Owner | None:
+    def _changed(self, owner: Owner) -> Owner:
+        self._versions[owner] = next(self._count)
+        return owner
+
+    def _move(self, place: tuple[str, ChildKey], owner: Owner) -> None:
+        before = self._owners.get(place)
+        if before != owner:
+            if before is not None:
+                self._found[before].pop(place[1], None)
+                self._changed(before)
+            self._owners[place] = owner
+            self._found.setdefault(owner, {})
+
+    def _drop(self, place: tuple[str, ChildKey], age: int) -> Owner | None:
+        owner = self._owners.get(place)
+        known = self._found[owner] if owner else {}
+        if owner is None or known.get(place[1], (0, GONE))[1] == GONE or known[place[1]][0] > age:
+            return None
+        known[place[1]] = (age, GONE)
+        self._changed(owner)
+        if all(data == GONE for _, data in known.values()):
+            self._forget(owner)
+        return owner
+
+    def _forget(self, owner: Owner) -> None:
+        for key in self._found.pop(owner):
+            self._owners.pop((owner[0], key), None)
+        self._versions.pop(owner, None)
+
+
+def _packed(manifest: Manifest) -> bytes:
+    metadata = {key: value for key, value in manifest["metadata"].items() if key not in ("managedFields", "resourceVersion")}
+    kept = {**manifest, "metadata": metadata}
+    if kind_of(manifest) != PODS and "status" in manifest:
+        kept["status"] = dict(_kept(manifest["status"] or {}))
+    return zlib.compress(json.dumps(kept, separators=(",", ":"), sort_keys=True).encode(), 1)
+
+
+def _kept(status: Manifest) -> Iterator[tuple[str, object]]:
+    for name in STATUS:
+        if name == "conditions":
+            found = [condition for condition in status.get(name) or [] if condition.get("type") in CONDITIONS]
+            yield name, [{key: one.get(key) for key in ("type", "status", "message")} for one in found]
+        elif name in status:
+            yield name, status[name]
+
+
+def _age(manifest: Manifest) -> int:
+    return int(manifest["metadata"].get("resourceVersion") or 0)
+
+
+def _controller(manifest: Manifest) -> Owner | None:
+    references = manifest["metadata"].get("ownerReferences") or []
+    namespace = manifest["metadata"].get("namespace", "")
+    return next(((namespace, one["name"]) for one in references if one.get("controller") and one.get("kind") == KIND), None)
+
+
+def _labelled(manifest: Manifest) -> Owner | None:
     metadata = manifest["metadata"]
     name = (metadata.get("labels") or {}).get(EXPERIMENT)
     return (metadata.get("namespace", ""), name) if name else None

@@ -1,7 +1,9 @@
 """Reading and writing objects of the API server. Calls block: the operator makes them in threads."""
 
 import json
+import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,18 +56,22 @@ class Cluster:
 
     def __init__(self, client: ApiClient, cache: Path) -> None:
         self._dynamic = DynamicClient(client, cache_file=str(cache / "discovery.json"))
+        self._resources: dict[Kind, Any] = {}
+        self._discovery = threading.Lock()
 
     def serves(self, kind: Kind) -> bool:
         """Whether the cluster knows a kind; asks again each time, since definitions come and go."""
         try:
-            self._dynamic.resources.get(api_version=kind.api_version, kind=kind.name)
-        except ResourceNotFoundError:
-            return False
-        return True
+            listed = self._decoded(partial(self._dynamic.request, "get", f"/apis/{kind.api_version}"))
+        except ApiError as error:
+            if error.gone:
+                return False
+            raise
+        return any(entry.get("kind") == kind.name for entry in listed.get("resources") or [])
 
-    def apply(self, manifest: Manifest) -> Manifest:
-        """Server-side apply: the object as it is now."""
-        return self._write("server_side_apply", manifest, field_manager=FIELD_MANAGER, force_conflicts=True)
+    def apply(self, manifest: Manifest, *, force: bool = True) -> Manifest:
+        """Server-side apply: the object as it is now; without `force` others' fields are a conflict, status 409."""
+        return self._write("server_side_apply", manifest, field_manager=FIELD_MANAGER, force_conflicts=force)
 
     def replace(self, manifest: Manifest) -> Manifest:
         """Put the object as it is given: also takes out what others have added."""
@@ -121,7 +127,9 @@ class Cluster:
     ) -> Iterator[tuple[str, Manifest]]:
         """Changes after a place in the history, for at most `seconds`: ADDED, MODIFIED, DELETED or BOOKMARK, and the object."""
         resource = self._resource(kind)
-        options = {"label_selector": selector, "resource_version": since, "timeout_seconds": seconds}
+        options: dict[str, Any] = {"label_selector": selector, "resource_version": since, "timeout_seconds": seconds}
+        # A connection that died without a word ends too.
+        options["_request_timeout"] = (TIMEOUT[0], seconds + TIMEOUT[1])
         try:
             for event in watcher.stream(
                 resource.get, namespace=namespace, serialize=False, allow_watch_bookmarks=True, **options
@@ -131,10 +139,16 @@ class Cluster:
             raise _error(error) from error
 
     def _resource(self, kind: Kind) -> Any:
-        try:
-            return self._dynamic.resources.get(api_version=kind.api_version, kind=kind.name)
-        except ResourceNotFoundError as error:
-            raise ApiError(404, "NotFound", f"the cluster serves no {kind.name} of {kind.api_version}") from error
+        # Discovery starts over for a kind that it does not know, which must not happen under another thread's hands.
+        with self._discovery:
+            if kind not in self._resources:
+                try:
+                    self._resources[kind] = self._dynamic.resources.get(api_version=kind.api_version, kind=kind.name)
+                except ResourceNotFoundError as error:
+                    raise ApiError(404, "NotFound", f"the cluster serves no {kind.name} of {kind.api_version}") from error
+                except (ApiException, DynamicApiError, urllib3.exceptions.HTTPError) as error:
+                    raise _error(error) from error
+            return self._resources[kind]
 
     def _call(self, kind: Kind, verb: str, **options: Any) -> Manifest:
         return self._decoded(getattr(self._resource(kind), verb), **options)

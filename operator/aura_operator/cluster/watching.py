@@ -3,11 +3,12 @@
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 from kubernetes.watch import Watch
 
-from aura_operator.blueprint import Manifest
 from aura_operator.cluster.children import Children, Owner
 from aura_operator.cluster.client import ApiError, Cluster
 from aura_operator.cluster.kinds import Kind
@@ -17,7 +18,7 @@ __all__ = ["Watches"]
 
 SELECTOR = f"{MANAGED_BY}={FIELD_MANAGER}"
 ROUND_SECONDS = 300
-PAUSE_SECONDS = 2.0
+PAUSE_SECONDS, GONE_SECONDS = 2.0, 30.0
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +39,20 @@ class Watches:
     ) -> None:
         self._cluster, self._children, self._changed = cluster, children, changed
         self._stop = threading.Event()
+        self._namespaces: Sequence[str | None] = namespaces or [None]
         self._watchers: list[Watch] = []
-        self._synced = [
-            self._start(kind, namespace)
-            for kind in kinds
-            for namespace in (namespaces or [None])  # type: ignore[list-item]
-        ]
+        self._synced: list[threading.Event] = []
+        for kind in kinds:
+            self.add(kind)
+
+    def add(self, kind: Kind) -> None:
+        """Watch another kind."""
+        self._synced += [self._start(kind, namespace) for namespace in self._namespaces]
 
     def wait(self, seconds: float) -> bool:
         """Whether every kind was listed within `seconds`."""
-        return all(synced.wait(seconds) for synced in self._synced)
+        until = time.monotonic() + seconds
+        return all(synced.wait(max(0.0, until - time.monotonic())) for synced in self._synced)
 
     def stop(self) -> None:
         """End all threads."""
@@ -74,17 +79,23 @@ class Watches:
             except ApiError as error:
                 if error.status != 410 and not self._stop.is_set():
                     log.warning("watch of %s ended: %s; listing again", kind.name, error)
-                    self._stop.wait(PAUSE_SECONDS * (0.5 + random.random()))
+                    # A kind that is no longer served may come again.
+                    pause = GONE_SECONDS if error.gone else PAUSE_SECONDS
+                    self._stop.wait(pause * (0.5 + random.random()))
+                since = ""
+            except Exception:
+                # A watch that has ended for good would leave the operator blind to its kind.
+                log.exception("watch of %s failed; listing again", kind.name)
+                self._stop.wait(PAUSE_SECONDS)
                 since = ""
 
     def _list(self, kind: Kind, namespace: str | None) -> str:
-        found: list[Manifest] = []
-        since = ""
-        for items, version in self._cluster.pages(kind, namespace, SELECTOR):
-            # A list leaves out what its items all have.
-            found += [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in items]
-            since = since or version
-        for owner in self._children.replace(kind, iter(found)):
+        pages = self._cluster.pages(kind, namespace, SELECTOR)
+        first, since = next(pages)
+        items = chain(first, chain.from_iterable(later for later, _ in pages))
+        # A list leaves out what its items all have.
+        found = ({"apiVersion": kind.api_version, "kind": kind.name, **item} for item in items)
+        for owner in self._children.replace(kind, namespace, found, int(since)):
             self._changed(owner)
         return since
 

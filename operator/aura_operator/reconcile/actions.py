@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-from aura_operator.blueprint import Manifest
+from aura_operator.blueprint import Manifest, digest
 from aura_operator.builders.endpoints import LOADER
 from aura_operator.cluster.children import ChildKey
-from aura_operator.naming import COMPONENT
+from aura_operator.naming import ANNOTATION_PREFIX, COMPONENT
 from aura_operator.reconcile.drift import difference
 
-__all__ = ["Action", "decide"]
+__all__ = ["Action", "decide", "owned_by"]
+
+STAMP = f"{ANNOTATION_PREFIX}/applied"
+"""Annotation with a hash of what was applied last: a field that is no longer wanted is found by it alone."""
 
 
 @dataclass(frozen=True)
@@ -22,37 +26,67 @@ class Action:
     why: str
 
 
-def decide(desired: Iterable[Manifest], observed: Mapping[ChildKey, Manifest], *, started: bool) -> list[Action]:
-    """Actions that bring what is observed to what is desired, in the order of `desired`, deletions last.
+def decide(desired: Iterable[Manifest], observed: Mapping[ChildKey, Manifest], uid: str, *, started: bool) -> list[Action]:
+    """Actions that bring what is observed of the experiment `uid` to what is desired, in the order of `desired`, deletions last.
 
     What holds the state of a replay that has started is never replaced: the replayer's Job and the arms' servers.
+    Nothing is deleted but what the experiment owns.
     """
     wanted = {(item["kind"], item["metadata"]["name"]): item for item in desired}
-    actions = [action for key, item in wanted.items() if (action := _one(item, observed.get(key), started))]
-    extra = [item for key, item in observed.items() if key not in wanted and key[0] != "Pod"]
+    actions = [action for key, item in wanted.items() if (action := _one(item, observed.get(key), uid, started))]
+    extra = [item for key, item in observed.items() if key not in wanted and key[0] != "Pod" and owned_by(item, uid)]
     return actions + [Action("delete", item, "not needed") for item in extra if not item["metadata"].get("deletionTimestamp")]
 
 
-def _one(item: Manifest, there: Manifest | None, started: bool) -> Action | None:
+def owned_by(item: Manifest, uid: str) -> bool:
+    """Whether an object belongs to the experiment `uid`, and goes when it goes."""
+    return any(one.get("uid") == uid for one in item["metadata"].get("ownerReferences") or [])
+
+
+def _one(item: Manifest, there: Manifest | None, uid: str, started: bool) -> Action | None:
     if there is None:
-        return Action("apply", item, "missing")
-    if there["metadata"].get("deletionTimestamp"):
-        # It comes again when it is gone: the watch will tell.
+        return Action("apply", _stamped(item), "missing")
+    if there["metadata"].get("deletionTimestamp") or (there["metadata"].get("ownerReferences") and not owned_by(there, uid)):
+        # It comes again when it is gone, as does what an earlier experiment of this name has left: the watch will tell.
         return None
-    if item["kind"] == "Job":
-        return _job(item, there, started)
-    if item["kind"] == "PersistentVolumeClaim" or (item["kind"] == "Secret" and item["type"] == "Opaque"):
-        # Sizes and passwords are those of the first time.
-        return None if not (path := difference(item["metadata"], there["metadata"])) else _merge(item, "metadata", path)
-    frozen = started and str(item["metadata"]["labels"][COMPONENT]).startswith("redis-") and item["kind"] == "Deployment"
-    if frozen:
-        wanted = item["spec"].get("replicas", 1)
-        return None if wanted == there["spec"].get("replicas", 1) else _change(item, {"spec": {"replicas": wanted}}, "replicas")
+    if item["kind"] == "Secret" and item["type"] == "Opaque":
+        return _secret(item, there)
+    if item["kind"] == "Deployment" and started and str(item["metadata"]["labels"][COMPONENT]).startswith("redis-"):
+        return _arm(item, there)
+    special = {"Job": partial(_job, started=started), "PersistentVolumeClaim": partial(_claim, uid=uid)}
+    return special.get(item["kind"], _whole)(item, there)
+
+
+def _whole(item: Manifest, there: Manifest) -> Action | None:
+    if item["kind"] == "StatefulSet":
+        # The size of a volume is that of the first time, which Kubernetes lets nobody change.
+        item = {**item, "spec": {**item["spec"], "volumeClaimTemplates": there["spec"].get("volumeClaimTemplates")}}
+    item = _stamped(item)
     path = difference(item, there)
     return Action("apply", item, path) if path else None
 
 
-def _job(item: Manifest, there: Manifest, started: bool) -> Action | None:
+def _arm(item: Manifest, there: Manifest) -> Action | None:
+    wanted = item["spec"].get("replicas", 1)
+    same = wanted == there["spec"].get("replicas", 1)
+    return _metadata(item, there) if same else _change(item, {"spec": {"replicas": wanted}}, "replicas")
+
+
+def _secret(item: Manifest, there: Manifest) -> Action | None:
+    """Passwords are those of the first time, but all of them have to be there."""
+    whole = all((there.get("data") or {}).get(key) for key in item["data"])
+    return _metadata(item, there) if whole else Action("apply", item, ".data")
+
+
+def _stamped(item: Manifest) -> Manifest:
+    if item["kind"] in ("Job", "PersistentVolumeClaim", "Secret"):
+        return item
+    metadata = item["metadata"]
+    annotations = {**metadata.get("annotations", {}), STAMP: digest(item)}
+    return {**item, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _job(item: Manifest, there: Manifest, *, started: bool) -> Action | None:
     wanted = bool(item["spec"].get("suspend"))
     finished = any(
         condition.get("type") in ("Complete", "Failed") and condition.get("status") == "True"
@@ -67,11 +101,19 @@ def _job(item: Manifest, there: Manifest, started: bool) -> Action | None:
         return Action("delete", there, path)
     if wanted != bool(there["spec"].get("suspend")):
         return _change(item, {"spec": {"suspend": wanted}}, "suspend")
-    return None
+    return _metadata(item, there)
 
 
-def _merge(item: Manifest, part: str, path: str) -> Action:
-    return _change(item, {part: item[part]}, path)
+def _claim(item: Manifest, there: Manifest, *, uid: str) -> Action | None:
+    """Sizes are those of the first time; whether it goes with the experiment is as the spec says now."""
+    if not item["metadata"].get("ownerReferences") and owned_by(there, uid):
+        return _change(item, {"metadata": {"ownerReferences": None}}, "retained")
+    return _metadata(item, there)
+
+
+def _metadata(item: Manifest, there: Manifest) -> Action | None:
+    path = difference(item["metadata"], there["metadata"])
+    return _change(item, {"metadata": item["metadata"]}, path) if path else None
 
 
 def _change(item: Manifest, change: Manifest, why: str) -> Action:

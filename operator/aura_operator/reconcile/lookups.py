@@ -45,7 +45,7 @@ async def look_up(spec: ExperimentSpec, read: Read, *, probe: bool) -> Lookups:
         if await read(CLAIM, name) is None:
             found.append(Trouble("VolumeClaimNotFound", f"PersistentVolumeClaim {name} of {where} does not exist; create it"))
     if probe:
-        servers = [_probe(where, host, port) for where, host, port in named_servers(spec)]
+        servers = [_probe(where, places) for where, places in named_servers(spec)]
         found += [trouble for trouble in await asyncio.gather(*servers, _model(spec)) if trouble]
     return Lookups(keys, tuple(found))
 
@@ -101,24 +101,26 @@ def _claims(spec: ExperimentSpec) -> Iterator[tuple[str, str]]:
             yield f"{where}.volumeClaim", source.volume_claim
 
 
-def named_servers(spec: ExperimentSpec) -> list[tuple[str, str, int]]:
-    """Field, host and port of every server that the user brings; those found by DNS records of their own are left out."""
+def named_servers(spec: ExperimentSpec) -> list[tuple[str, list[tuple[str, int]]]]:
+    """Field of every server that the user brings, and host and port of each of its members.
+
+    Those that are found by DNS records of their own are left out.
+    """
     parts = spec.dependencies
     addresses: list[tuple[str, str, int]] = []
     if parts.redis.external:
         base = "spec.dependencies.redis.external.endpoints"
         addresses += [(f"{base}.{arm}", parts.redis.external.endpoints[arm], 6379) for arm in spec.arms]
     if parts.kafka_server:
-        first = parts.kafka_server.endpoint.split(",")[0]
-        addresses.append(("spec.dependencies.kafka.external.endpoint", first, 9092))
+        addresses.append(("spec.dependencies.kafka.external.endpoint", parts.kafka_server.endpoint, 9092))
     if parts.mongodb_server and not parts.mongodb_server.endpoint.startswith("mongodb+srv:"):
-        addresses.append(("spec.dependencies.mongodb.external.endpoint", parts.mongodb_server.endpoint.split(",")[0], 27017))
+        addresses.append(("spec.dependencies.mongodb.external.endpoint", parts.mongodb_server.endpoint, 27017))
     if parts.milvus_server:
         addresses.append(("spec.dependencies.milvus.external.endpoint", parts.milvus_server.endpoint, 19530))
     if spec.model_endpoint:
         field = "spec.planner.endpoint" if spec.planner.endpoint else "spec.dependencies.ollama.external.endpoint"
         addresses.append((field, spec.model_endpoint, 11434))
-    return [(where, *_host_port(address, default)) for where, address, default in addresses]
+    return [(where, [_host_port(one, default) for one in address.split(",")]) for where, address, default in addresses]
 
 
 def _host_port(address: str, default: int) -> tuple[str, int]:
@@ -130,13 +132,22 @@ def _host_port(address: str, default: int) -> tuple[str, int]:
     return parts.hostname or "", port or (PORTS.get(parts.scheme, default) if parts.scheme else default)
 
 
-async def _probe(where: str, host: str, port: int) -> Trouble | None:
+async def _probe(where: str, places: list[tuple[str, int]]) -> Trouble | None:
+    """The trouble with a server of which no member answers: one is enough, since its clients find the others."""
+    if any(await asyncio.gather(*(_answers(host, port) for host, port in places))):
+        return None
+    names = " and ".join(f"{host}:{port}" for host, port in places)
+    verb = "does not answer" if len(places) == 1 else "do not answer"
+    return Trouble("EndpointUnreachable", f"{where}: {names} {verb}; start the server or correct the address")
+
+
+async def _answers(host: str, port: int) -> bool:
     try:
         _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), PROBE_SECONDS)
     except (OSError, TimeoutError, UnicodeError):
-        return Trouble("EndpointUnreachable", f"{where}: {host}:{port} does not answer; start the server or correct the address")
+        return False
     writer.close()
-    return None
+    return True
 
 
 async def _model(spec: ExperimentSpec) -> Trouble | None:

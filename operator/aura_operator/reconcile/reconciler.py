@@ -1,14 +1,10 @@
 """The one reconciliation: observe, build all, apply what differs, derive the status, write it if it changed."""
 
-import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any, TypeVar
 
 import httpx
 from pydantic import ValidationError
@@ -16,47 +12,33 @@ from pydantic import ValidationError
 from aura_contract.results import Progress
 from aura_contract.status import ExperimentStatus
 from aura_operator.blueprint import MONITORING, Blueprint, Manifest
-from aura_operator.builders import secrets, stages
-from aura_operator.builders.endpoints import HTTP_PORT, REPLAYER
-from aura_operator.cluster.children import Children
+from aura_operator.builders import secrets
+from aura_operator.builders.endpoints import HTTP_PORT
+from aura_operator.cluster.children import ChildKey, Children
 from aura_operator.cluster.client import EXPERIMENTS, ApiError, Cluster
-from aura_operator.cluster.kinds import Kind, kind_of
+from aura_operator.cluster.kinds import Kind
 from aura_operator.experiment import Experiment
 from aura_operator.metrics import Metrics
-from aura_operator.naming import COMPONENT
-from aura_operator.reconcile.actions import Action, decide
-from aura_operator.reconcile.drift import difference
+from aura_operator.naming import run_id
+from aura_operator.reconcile.actions import decide
+from aura_operator.reconcile.applying import NAME_TAKEN, Applier, Threads
 from aura_operator.reconcile.lookups import Lookups, look_up
+from aura_operator.reconcile.memory import Memory, Picture
+from aura_operator.reconcile.reporting import Announce, Reporter
+from aura_operator.reconcile.stages import plan
 from aura_operator.settings import OperatorSettings
-from aura_operator.status.derive import Observation, derive, waiting_for
+from aura_operator.status.derive import Observation, active_until, derive
 from aura_operator.status.facts import Facts, gather
 from aura_operator.status.troubles import Trouble, troubles
 
-__all__ = ["Announce", "Memory", "Reconciler"]
-
-Result = TypeVar("Result")
-Announce = Callable[[str, str, str], None]
-"""Tells the user of a transition: type (Normal or Warning), reason, message."""
+__all__ = ["Memory", "Reconciler"]
 
 TROUBLED_SECONDS = 10.0
 FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 60.0
 PROGRESS_SECONDS = 2.0
-VOLATILE = {"events", "progress", "hitRatio", "baselineHitRatio", "deltaPoints", "arms", "totalEvents"}
+SECRET = Kind("v1", "Secret")
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Memory:
-    """What the operator remembers of one experiment between two looks; all of it can be lost."""
-
-    status: ExperimentStatus | None = None
-    written: float = 0.0
-    failures: int = 0
-    lookups: Lookups | None = None
-    looked_up: tuple[int, float] = (-1, 0.0)
-    announced: str = ""
-    given_up: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 class Reconciler:
@@ -68,6 +50,9 @@ class Reconciler:
         self._cluster, self._children, self._settings, self._metrics = cluster, children, settings, metrics
         self._monitoring = monitoring
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="api")
+        self._thread = Threads(self._pool)
+        self._applier = Applier(cluster, children, metrics, self._thread)
+        self._reporter = Reporter(cluster, metrics, self._thread, settings.status_seconds)
         self._http = httpx.AsyncClient(timeout=PROGRESS_SECONDS)
 
     async def look(self, experiment: Experiment, memory: Memory, announce: Announce) -> float:
@@ -80,31 +65,78 @@ class Reconciler:
             memory.failures += 1
             self._metrics.errors.labels(error.reason).inc()
             log.warning("%s", error, extra={"experiment": experiment.name, "namespace": experiment.namespace})
-            pause = min(FIRST_BACKOFF * 2 ** (memory.failures - 1), LONGEST_BACKOFF)
+            pause = min(FIRST_BACKOFF * 2 ** min(memory.failures - 1, 10), LONGEST_BACKOFF)
         self._metrics.looks.observe(time.perf_counter() - started)
         return pause
 
     async def _look(self, experiment: Experiment, memory: Memory, announce: Announce) -> float:
         if memory.status is None:
             memory.status = experiment.status
-        observed = self._children.of((experiment.namespace, experiment.name))
-        facts = gather(observed.values())
-        lookups = await self._lookups(experiment, memory, facts)
-        blueprint = self._blueprint(experiment, lookups, observed.get(("Secret", f"{experiment.name}-{secrets.PASSWORDS}")))
-        found = [*lookups.troubles, *troubles(facts, experiment.spec)]
+        picture = self._picture(experiment, memory)
+        lookups = await self._lookups(experiment, memory, picture.facts)
+        found = [*lookups.troubles, *picture.troubles]
         failure: ApiError | None = None
         try:
-            actions = decide(_desired(blueprint, memory.status, facts, lookups), observed, started=bool(memory.status.started_at))
-            await self._carry_out(actions, memory)
+            await self._bring_up(experiment, memory, picture, lookups)
         except ApiError as error:
             failure = error
             found.insert(0, _refused(error, experiment))
-        progress = await self._progress(facts, memory.status)
-        status = derive(self._observation(experiment, blueprint, memory.status, facts, found, progress))
-        await self._write(experiment, memory, status, announce)
+        progress = await self._progress(picture.facts, memory.status)
+        seen = _observation(experiment, memory, picture.facts, found, progress)
+        status = derive(seen)
+        await self._reporter.report(experiment, memory, status, announce)
         if failure is not None:
             raise failure
-        return await self._pause(experiment, status, found)
+        return await self._pause(experiment, seen, status)
+
+    def _picture(self, experiment: Experiment, memory: Memory) -> Picture:
+        """What the objects say, from memory when none of them has changed."""
+        owner = (experiment.namespace, experiment.name)
+        version = (experiment.generation, self._children.version(owner))
+        if memory.picture is None or memory.picture.version != version:
+            if memory.picture is None or memory.picture.version[0] != experiment.generation:
+                memory.given_up.clear()
+            facts = gather(self._children.of(owner).values())
+            found = tuple(troubles(facts, experiment.spec))
+            memory.picture = Picture(version, facts.without_pods(), found)
+        return memory.picture
+
+    async def _bring_up(self, experiment: Experiment, memory: Memory, picture: Picture, lookups: Lookups) -> None:
+        """Bring what is there to what should be; free when all it depends on is as it was when nothing was to do."""
+        status = memory.status or experiment.status
+        started, finished, blocked = bool(status.started_at), bool(status.finished_at), any(t.servers for t in lookups.troubles)
+        key = (picture.version, lookups.secret_keys, blocked, self._monitoring(), started, finished)
+        if key == memory.settled:
+            return
+        memory.settled = None
+        observed = self._children.of((experiment.namespace, experiment.name))
+        blueprint = Blueprint(
+            name=experiment.name,
+            namespace=experiment.namespace,
+            uid=experiment.uid,
+            spec=experiment.spec,
+            settings=self._settings,
+            passwords=await self._passwords(experiment, memory, observed, finished),
+            secret_keys=lookups.secret_keys,
+            apis=frozenset({MONITORING}) if self._monitoring() else frozenset(),
+        )
+        planned = plan(blueprint, picture.facts, observed, finished=finished, blocked=blocked)
+        memory.servers_wanted = planned.servers_wanted
+        actions = decide(planned.desired, observed, experiment.uid, started=started)
+        if not await self._applier.carry_out(actions, experiment, memory):
+            memory.settled = key
+
+    async def _passwords(
+        self, experiment: Experiment, memory: Memory, observed: Mapping[ChildKey, Manifest], finished: bool
+    ) -> Mapping[str, str]:
+        """Those of the Secret; those of before when it was deleted, since running servers still have them; else new ones."""
+        name = f"{experiment.name}-{secrets.PASSWORDS}"
+        known = secrets.read(observed.get(("Secret", name))) or memory.passwords
+        if not known and secrets.needed(experiment.spec) and not finished:
+            # What no watch has told of may still be there.
+            known = secrets.read(await self._thread(self._cluster.read, SECRET, experiment.namespace, name))
+        memory.passwords = known or secrets.generate()
+        return memory.passwords
 
     async def _lookups(self, experiment: Experiment, memory: Memory, facts: Facts) -> Lookups:
         """What the spec names, looked up again when the spec has changed, something was missing, or the slow timer is due."""
@@ -123,55 +155,6 @@ class Reconciler:
         memory.looked_up = (experiment.generation, time.monotonic())
         return memory.lookups
 
-    def _blueprint(self, experiment: Experiment, lookups: Lookups, passwords: Manifest | None) -> Blueprint:
-        return Blueprint(
-            name=experiment.name,
-            namespace=experiment.namespace,
-            uid=experiment.uid,
-            spec=experiment.spec,
-            settings=self._settings,
-            passwords=secrets.read(passwords) or secrets.generate(),
-            secret_keys=lookups.secret_keys,
-            apis=frozenset({MONITORING}) if self._monitoring() else frozenset(),
-        )
-
-    async def _carry_out(self, actions: Iterable[Action], memory: Memory) -> None:
-        for action in actions:
-            await self._carry_out_one(action, memory)
-
-    async def _carry_out_one(self, action: Action, memory: Memory) -> None:
-        kind, metadata = kind_of(action.manifest), action.manifest["metadata"]
-        namespace, name = metadata["namespace"], metadata["name"]
-        extra = {"namespace": namespace, "reason": action.why}
-        if action.verb == "delete":
-            log.info("deleting %s %s", kind.name, name, extra=extra)
-            await self._thread(self._cluster.delete, kind, namespace, name)
-            self._metrics.writes.labels("delete", kind.name).inc()
-            return
-        if memory.given_up.get((kind.name, name)) == action.why:
-            return
-        if action.verb == "merge":
-            change = {part: value for part, value in action.manifest.items() if part not in ("apiVersion", "kind")}
-            made = await self._thread(self._cluster.merge, kind, namespace, name, change)
-        else:
-            made = await self._thread(self._cluster.apply, action.manifest)
-            if difference(action.manifest, made):
-                made = await self._replace(action.manifest, made, memory)
-        self._metrics.writes.labels(action.verb, kind.name).inc()
-        log.info("%s %s %s", "created" if action.why == "missing" else "corrected", kind.name, name, extra=extra)
-        self._children.put(made)
-
-    async def _replace(self, manifest: Manifest, made: Manifest, memory: Memory) -> Manifest:
-        """Take out what others have added, which applying leaves; remember what even that does not change."""
-        version = {**manifest["metadata"], "resourceVersion": made["metadata"]["resourceVersion"]}
-        made = await self._thread(self._cluster.replace, {**manifest, "metadata": version})
-        self._metrics.writes.labels("replace", manifest["kind"]).inc()
-        left = difference(manifest, made)
-        if left:
-            memory.given_up[manifest["kind"], manifest["metadata"]["name"]] = left
-            log.warning("%s %s stays different at %s", manifest["kind"], manifest["metadata"]["name"], left)
-        return made
-
     async def _progress(self, facts: Facts, before: ExperimentStatus) -> Progress | None:
         """What the replayer says of itself, or None while it does not answer."""
         address = facts.replayer.address if facts.replayer else None
@@ -184,64 +167,19 @@ class Reconciler:
         except (httpx.HTTPError, ValidationError):
             return None
 
-    def _observation(
-        self,
-        experiment: Experiment,
-        blueprint: Blueprint,
-        before: ExperimentStatus,
-        facts: Facts,
-        found: list[Trouble],
-        progress: Progress | None,
-    ) -> Observation:
-        return Observation(
-            name=experiment.name,
-            run=blueprint.run,
-            generation=experiment.generation,
-            created=experiment.created,
-            spec=experiment.spec,
-            before=before,
-            facts=facts,
-            troubles=found,
-            progress=progress,
-            servers_wanted=_server_components(blueprint),
-            now=datetime.now(UTC),
-        )
-
-    async def _write(self, experiment: Experiment, memory: Memory, status: ExperimentStatus, announce: Announce) -> None:
-        before = memory.status or ExperimentStatus()
-        old, new = _dump(before), _dump(status)
-        changed = {key: new.get(key) for key in (old.keys() | new.keys()) if old.get(key) != new.get(key)}
-        if not changed:
-            return
-        # Figures that change all the time are worth a write only so often.
-        if changed.keys() <= VOLATILE and time.monotonic() - memory.written < self._settings.status_seconds:
-            return
-        try:
-            await self._thread(self._cluster.write_status, experiment.namespace, experiment.name, changed)
-        except ApiError as error:
-            if error.gone:
-                return
-            raise
-        memory.status, memory.written = status, time.monotonic()
-        self._metrics.writes.labels("status", EXPERIMENTS.name).inc()
-        self._announce(before, status, memory, announce)
-
-    def _announce(self, before: ExperimentStatus, status: ExperimentStatus, memory: Memory, announce: Announce) -> None:
-        if before.phase != status.phase or (not before.conditions and status.conditions):
-            announce("Warning" if status.phase == "Failed" else "Normal", status.phase, status.message)
-        trouble = next((c for c in status.conditions if c.type == "Degraded" and c.status == "True"), None)
-        if trouble is not None and memory.announced != trouble.reason:
-            announce("Warning", trouble.reason, trouble.message)
-        memory.announced = trouble.reason if trouble else ""
-
-    async def _pause(self, experiment: Experiment, status: ExperimentStatus, found: list[Trouble]) -> float:
+    async def _pause(self, experiment: Experiment, seen: Observation, status: ExperimentStatus) -> float:
+        """What changes wakes by itself: the pause is for what nobody tells of, which is the time and the user's own servers."""
+        if status.finished_at and not seen.before.finished_at:
+            # Nobody tells of it, and the parts are to go now.
+            return 0.0
         if status.finished_at:
             return await self._after_the_end(experiment, status)
         if status.phase == "Running":
             return self._settings.status_seconds
-        if found or status.phase in ("Pending", "Provisioning"):
-            return TROUBLED_SECONDS
-        return self._settings.resync_seconds
+        pause = TROUBLED_SECONDS if seen.troubles else self._settings.resync_seconds
+        until = active_until(seen)
+        left = (until - seen.now).total_seconds() + 1 if until else pause
+        return max(1.0, min(pause, left))
 
     async def _after_the_end(self, experiment: Experiment, status: ExperimentStatus) -> float:
         """Delete the experiment when its time is over, by outcome."""
@@ -252,12 +190,11 @@ class Reconciler:
         over = datetime.fromisoformat(status.finished_at or "") + timedelta(seconds=seconds)
         left = (over - datetime.now(UTC)).total_seconds()
         if left <= 0:
+            log.info("deleting %s: its time is over", experiment.name, extra={"namespace": experiment.namespace})
             await self._thread(self._cluster.delete, EXPERIMENTS, experiment.namespace, experiment.name)
+            self._metrics.writes.labels("delete", EXPERIMENTS.name).inc()
             return self._settings.resync_seconds
         return min(left, self._settings.resync_seconds)
-
-    def _thread(self, call: Callable[..., Result], *arguments: Any) -> Awaitable[Result]:
-        return asyncio.get_running_loop().run_in_executor(self._pool, partial(call, *arguments))
 
     async def close(self) -> None:
         """Drop the connections."""
@@ -265,45 +202,28 @@ class Reconciler:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _desired(blueprint: Blueprint, status: ExperimentStatus, facts: Facts, lookups: Lookups) -> list[Manifest]:
-    """What should be there now: servers first, then what loads them, then what works with them; keepsakes after the end."""
-    if status.finished_at:
-        kept = stages.keepsakes(blueprint)
-        # A Job that was cut off would go on; one that has told its verdict is about to end.
-        job_done = bool(status.verdict or (facts.replayer and facts.replayer.succeeded))
-        return [item for item in kept if item["kind"] != "Job" or job_done]
-    if any(trouble.servers for trouble in lookups.troubles) and facts.replayer is None:
-        # Nothing is brought up for an experiment that could not begin.
-        return [] if not facts.servers else stages.servers(blueprint)
-    desired = stages.servers(blueprint)
-    ready = not [part for part in waiting_for(facts, _server_components(blueprint)) if part != "loader"]
-    if ready or facts.replayer is not None:
-        desired += stages.loading(blueprint)
-    loaded = facts.loaded is not False and (facts.loaded or not stages.loading(blueprint))
-    if (ready and loaded) or facts.replayer is not None:
-        desired += _without_lost_result(stages.workers(blueprint), facts)
-    return desired
-
-
-def _server_components(blueprint: Blueprint) -> frozenset[str]:
-    built = (item for item in stages.servers(blueprint) if item["kind"] in ("Deployment", "StatefulSet"))
-    return frozenset(item["metadata"]["labels"][COMPONENT] for item in built)
-
-
-def _without_lost_result(workers: list[Manifest], facts: Facts) -> list[Manifest]:
-    """Leave out a Job that has succeeded and whose pod is gone with the result: made anew, it says its result again."""
-    replayer = facts.replayer
-    if replayer is None or not replayer.succeeded or replayer.pod is not None:
-        return workers
-    return [item for item in workers if item["kind"] != "Job" or item["metadata"]["labels"][COMPONENT] != REPLAYER]
-
-
-def _dump(status: ExperimentStatus) -> dict[str, Any]:
-    return status.model_dump(by_alias=True, mode="json", exclude_none=True)
+def _observation(
+    experiment: Experiment, memory: Memory, facts: Facts, found: list[Trouble], progress: Progress | None
+) -> Observation:
+    return Observation(
+        name=experiment.name,
+        run=run_id(experiment.name, experiment.uid),
+        generation=experiment.generation,
+        created=experiment.created,
+        spec=experiment.spec,
+        before=memory.status or experiment.status,
+        facts=facts,
+        troubles=found,
+        progress=progress,
+        servers_wanted=memory.servers_wanted,
+        now=datetime.now(UTC),
+    )
 
 
 def _refused(error: ApiError, experiment: Experiment) -> Trouble:
     text = str(error)
+    if error.reason == NAME_TAKEN:
+        return Trouble(NAME_TAKEN, text)
     if "because it is being terminated" in text:
         return Trouble("NamespaceTerminating", f"namespace {experiment.namespace} is being deleted, and the experiment with it")
     if "exceeded quota" in text:

@@ -13,7 +13,7 @@ from aura_operator.status.facts import PLANNER, Facts
 from aura_operator.status.results import from_progress, from_verdict
 from aura_operator.status.troubles import PART_LOST, Trouble
 
-__all__ = ["Observation", "derive", "stamp", "waiting_for"]
+__all__ = ["Observation", "active_until", "derive", "stamp", "waiting_for"]
 
 PATIENCE = 5
 """Restarts after which a part that stays lost ends an experiment whose replay had begun."""
@@ -93,9 +93,10 @@ def _outcome(seen: Observation) -> tuple[Phase, str, str] | None:
     if verdict is not None:
         unmet = _unmet(seen.spec, verdict)
         return ("Failed", "SuccessConditionNotMet", unmet) if unmet else ("Succeeded", verdict.verdict, verdict.reason)
-    deadline = seen.spec.active_deadline_seconds
-    if deadline is not None and not seen.spec.suspend and seen.now > _active_since(seen) + timedelta(seconds=deadline):
-        message = f"ran longer than {deadline} s; raise spec.activeDeadlineSeconds or take a shorter log, and apply it again"
+    until = active_until(seen)
+    if until is not None and seen.now > until:
+        advice = "raise spec.activeDeadlineSeconds or take a shorter log, and apply it again"
+        message = f"ran longer than {seen.spec.active_deadline_seconds} s; {advice}"
         return "Failed", "DeadlineExceeded", message
     replayer = seen.facts.replayer
     ending = replayer.ending if replayer else None
@@ -105,11 +106,23 @@ def _outcome(seen: Observation) -> tuple[Phase, str, str] | None:
     return None
 
 
+def active_until(seen: Observation) -> datetime | None:
+    """When the experiment's time is over; None when it has no deadline or stands still."""
+    deadline = seen.spec.active_deadline_seconds
+    if deadline is None or seen.spec.suspend:
+        return None
+    return _active_since(seen) + timedelta(seconds=deadline)
+
+
 def _active_since(seen: Observation) -> datetime:
     """When it was created, or last resumed."""
-    resumed = next((c.last_transition_time for c in seen.before.conditions if c.type == "Suspended" and c.status == "False"), "")
-    moment = datetime.fromisoformat(resumed) if resumed else seen.created
-    return max(moment, seen.created)
+    suspended = next((c for c in seen.before.conditions if c.type == "Suspended"), None)
+    if suspended is None:
+        return seen.created
+    if suspended.status == "True":
+        # This very look resumes it.
+        return seen.now
+    return max(datetime.fromisoformat(suspended.last_transition_time), seen.created)
 
 
 def _verdict(facts: Facts) -> Verdict | None:
@@ -136,12 +149,13 @@ def _has_started(seen: Observation) -> bool:
 def _phase(seen: Observation, waiting: list[str]) -> Phase:
     if seen.spec.suspend:
         return "Suspended"
-    replayer = seen.facts.replayer
-    if replayer is not None and (seen.before.started_at or replayer.address):
+    facts, replayer = seen.facts, seen.facts.replayer
+    # A replayer that is tried again is no step back, or the phase would go to and fro.
+    if replayer is not None and (seen.before.started_at or replayer.address or seen.before.phase == "Running"):
         return "Running"
-    if seen.facts.servers or replayer is not None or waiting:
+    if facts.servers or facts.executors or replayer is not None:
         return "Provisioning"
-    return "Pending" if not seen.facts.pods else "Provisioning"
+    return "Provisioning" if waiting and not seen.troubles else "Pending"
 
 
 def _planners(seen: Observation) -> PlannersStatus:

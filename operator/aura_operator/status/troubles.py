@@ -11,6 +11,7 @@ from aura_operator.status.facts import REPLAYER, Facts, component
 __all__ = ["Trouble", "troubles"]
 
 PULLS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
+UNSTARTED = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 SAID = 400
 BAD_INPUT, PART_LOST = 2, 3
 
@@ -26,7 +27,7 @@ class Trouble:
 
 def troubles(facts: Facts, spec: ExperimentSpec) -> list[Trouble]:
     """All troubles of the observed pods, those that come first in a start before the others."""
-    found = [Trouble(_refusal_reason(why), _refusal(name, why)) for name, why in sorted(facts.refused.items())]
+    found = [Trouble(_refusal_reason(why), _refusal(name, why), _serves(name)) for name, why in sorted(facts.refused.items())]
     for pod in sorted(facts.pods, key=lambda pod: (component(pod) == REPLAYER, str(pod["metadata"]["name"]))):
         if not pod["metadata"].get("deletionTimestamp"):
             found += _of_pod(pod, facts, spec)
@@ -47,7 +48,8 @@ def _of_pod(pod: Manifest, facts: Facts, spec: ExperimentSpec) -> Iterator[Troub
     for condition in status.get("conditions") or []:
         if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
             said = _short(condition.get("message", ""))
-            yield Trouble("Unschedulable", f"pod {name} finds no node: {said}; add nodes or change its resources or spec.pods")
+            message = f"pod {name} finds no node: {said}; add nodes or change its resources or spec.pods"
+            yield Trouble("Unschedulable", message, _serves(component(pod)))
     for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
         yield from _of_container(name, component(pod), container, facts, spec)
 
@@ -57,11 +59,13 @@ def _of_container(pod: str, part: str, container: Manifest, facts: Facts, spec: 
     reason, said = waiting.get("reason", ""), _short(waiting.get("message", ""))
     if reason in PULLS:
         where = _image_setting(part, spec)
-        yield Trouble("ImageNotPulled", f"image {container.get('image')} of {part} cannot be pulled; correct {where} ({said})")
-    elif reason == "CreateContainerConfigError":
-        yield Trouble("PodConfigError", f"pod {pod} cannot start: {said}; create what is missing")
+        message = f"image {container.get('image')} of {part} cannot be pulled; correct {where} ({said})"
+        yield Trouble("ImageNotPulled", message, _serves(part))
+    elif reason in UNSTARTED:
+        yield Trouble("PodConfigError", f"pod {pod} cannot start: {said}; create what is missing", _serves(part))
     elif not container.get("ready") and container.get("restartCount"):
-        ended = (container.get("lastState") or {}).get("terminated") or (container.get("state") or {}).get("terminated") or {}
+        # One that has ended well in the end is no trouble any more.
+        ended = (container.get("state") or {}).get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
         if ended.get("exitCode"):
             yield _failing(pod, part, container, ended, facts)
 
