@@ -20,8 +20,10 @@ IMAGES := operator replayer planner executor
 IMAGE_PREFIX ?= aura
 IMAGE_TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 DOCKER_BUILD_ARGS ?=
+E2E_WORKERS ?= 3
+E2E_CASES ?= e2e
 
-.PHONY: help install run test test-python test-rust integration lint lint-python lint-rust bench schemas images helm chart-docs lock clean
+.PHONY: help install run test test-python test-rust integration e2e lint lint-python lint-rust bench schemas images helm chart-docs lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,12 +45,21 @@ integration: install ## Tests against containers of MongoDB, Milvus, Kafka and O
 	@docker info >/dev/null 2>&1 || { echo "make integration: needs docker, and none answers here; start it and try again" >&2; exit 1; }
 	$(BIN)/pytest -m integration
 
+# E2E_CLUSTER=NAME, KIND_NODE_IMAGE=IMAGE; E2E_KEEP=1 keeps the cluster, E2E_REUSE=1 takes the one that is there and builds no images.
+e2e: export IMAGE_PREFIX := $(IMAGE_PREFIX)
+e2e: export IMAGE_TAG := $(IMAGE_TAG)
+e2e: install ## Tests in a kind cluster of their own; what failed leaves its logs in e2e/out
+	@for tool in docker kind kubectl helm; do command -v $$tool >/dev/null || { echo "make e2e: needs $$tool; install it and try again" >&2; exit 1; }; done
+	@docker info >/dev/null 2>&1 || { echo "make e2e: needs docker, and none answers here; start it and try again" >&2; exit 1; }
+	@[ -n "$(filter-out 0,$(E2E_REUSE))" ] || $(MAKE) --no-print-directory images
+	$(BIN)/pytest $(E2E_CASES) -m e2e -n $(E2E_WORKERS) --timeout 900
+
 lint: lint-python lint-rust ## ruff, mypy strict, import-linter, rustfmt, clippy
 
 lint-python: $(STAMPS)/project
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(PACKAGES) charts/readme.py tests/support
+	$(BIN)/mypy $(PACKAGES) charts/readme.py tests/support $(wildcard e2e/*.py)
 	$(BIN)/lint-imports
 
 lint-rust: toolchain

@@ -59,7 +59,7 @@ def stop(house: Household, child: Child) -> None:
 def throughput(house: Household, kafka: str, url: str, turn: int) -> float:
     """Actions a second over a backlog of plans."""
     topics, key = Topics(f"bulk{turn}-"), message_key("bench", "aura")
-    ensure_topics(kafka, [topics.plan, topics.applied, topics.dead_letters])
+    ensure_topics(kafka, topics.partitions)
     publisher = Publisher(kafka)
     for number in range(PLANS):
         publisher.publish(topics.plan, key, plan(number, f"bulk{turn}"))
@@ -78,7 +78,7 @@ def throughput(house: Household, kafka: str, url: str, turn: int) -> float:
 def single_plan_ms(house: Household, kafka: str, url: str) -> list[float]:
     """Milliseconds that each of several plans took, one at a time."""
     topics, key = Topics("single-"), message_key("bench", "aura")
-    ensure_topics(kafka, [topics.plan, topics.applied, topics.dead_letters])
+    ensure_topics(kafka, topics.partitions)
     publisher, times = Publisher(kafka), []
     child = start(house, kafka, url, topics.prefix)
     with Subscriber(kafka, [topics.applied]) as receipts:

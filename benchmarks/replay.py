@@ -66,9 +66,9 @@ class RawClient:
         workload = WorkloadSpec.model_validate({"source": SOURCE, "requests": ["purchase"], "limit": ROWS})
         catalog = open_catalog(CatalogSpec.model_validate({"source": SOURCE}), None, Path())
         self.items = ItemTable(catalog, 128)
-        log = EventLog(workload, Path(), self.items, "fail")
-        self.summary: LogSummary = scan(log, self.items)
-        self.codes = np.concatenate([block.items for block in log.blocks()])
+        self.log = EventLog(workload, Path(), self.items, "fail")
+        self.summary: LogSummary = scan(self.log, self.items)
+        self.codes = np.concatenate([block.items for block in self.log.blocks()])
         self.commands: list[bytes] = []
 
     def prepare(self, urls: Sequence[str]) -> tuple[list[EventArm], Sizing, tuple[int, ...]]:
@@ -117,13 +117,12 @@ class RawClient:
         (arm,), sizing, (empty,) = self.prepare([url])
         folder = Path(tempfile.mkdtemp())
         experiment = parse_manifest(MANIFEST.format(rows=ROWS, run="one"))
-        ensure_topics(kafka, [Topics().plan, Topics().applied])
+        ensure_topics(kafka, Topics().partitions)
         logs = {name: JsonLines(folder / name) for name in ("plans", "receipts")}
-        desk = PlanDesk(kafka, Topics(), "bench", "one", (), logs)
+        desk = PlanDesk(kafka, Topics(), "bench", "one", (), logs, patient=True)
         lane = Lane(arm, 0, arm.begin("one", empty, sizing.budget))
-        log = EventLog(experiment.spec.workload, Path(), self.items, "fail")
         writer = ContextWriter("bench", "one", experiment.spec.executor)
-        replay = Replay(experiment.spec, [lane], desk, log, self.items, ROWS, sizing, writer, lambda *_: None, lambda: False)
+        replay = Replay(experiment.spec, [lane], desk, self.log, self.items, ROWS, sizing, writer, lambda *_: None, lambda: False)
         started = time.perf_counter()
         rows = replay.run()
         seconds = time.perf_counter() - started

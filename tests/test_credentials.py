@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tls_front import Certificates, TlsFront
 
 from aura_bus import BusError, Publisher, Subscriber, ensure_topics
 from aura_cli.embedded import Household
@@ -20,7 +21,6 @@ from aura_data.errors import ServerError
 from aura_data.neighbours import MilvusNeighbours
 from aura_replayer.arm.base import ArmLost
 from aura_replayer.arm.event_arm import EventArm
-from conftest import Certificates, TlsFront
 
 Front = Callable[..., int]
 Set = Callable[..., None]
@@ -67,7 +67,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Set:
 def use(part: Part, port: int) -> None:
     """One client of the part, used once."""
     if part == "KAFKA":
-        ensure_topics(f"127.0.0.1:{port}", ["t"], timeout=2)
+        ensure_topics(f"127.0.0.1:{port}", {"t": 1}, timeout=2)
     elif part == "REDIS":
         EventArm("aura", f"127.0.0.1:{port}", TtlSpec()).close()
     elif part == "MONGODB":
@@ -160,7 +160,7 @@ def test_redis_with_a_wrong_password(redis: tuple[int, str], told: Set, password
 
 def test_files_and_pairs_are_checked(told: Set, tmp_path: Path) -> None:
     told("KAFKA", ca=tmp_path / "none.pem")
-    for client in (lambda: ensure_topics("k:1", ["t"]), lambda: Publisher("k:1"), lambda: Subscriber("k:1", ["t"], group="g")):
+    for client in (lambda: ensure_topics("k:1", {"t": 1}), lambda: Publisher("k:1"), lambda: Subscriber("k:1", ["t"], group="g")):
         with pytest.raises(ManifestError) as caught:
             client()
         sentence = "cannot be read; name a PEM file that this user may read"

@@ -52,12 +52,12 @@ def kafka() -> Iterator[str]:
     for name, value in settings.items():
         container.with_env(name, value)
     with container:
-        ensure_topics(f"127.0.0.1:{port}", ["ready"], timeout=90)
+        ensure_topics(f"127.0.0.1:{port}", {"ready": 1}, timeout=90)
         yield f"127.0.0.1:{port}"
 
 
 def test_messages_are_published_committed_and_not_seen_again(kafka: str) -> None:
-    ensure_topics(kafka, ["events"])
+    ensure_topics(kafka, {"events": 1})
     publisher = Publisher(kafka)
     for number in range(3):
         publisher.publish("events", b"key", str(number).encode())

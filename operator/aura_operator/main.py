@@ -79,6 +79,8 @@ async def _serve(options: argparse.Namespace, settings: OperatorSettings, cluste
         log.warning("not all kinds could be listed within %g s; see the warnings before", SYNC_SECONDS)
     registry, configuration = kopf.OperatorRegistry(), kopf.OperatorSettings()
     configure(configuration)
+    # Rights in a few namespaces do not cover kinds and namespaces of the whole cluster.
+    configuration.scanning.disabled = bool(options.namespace)
     register(registry, reconciler, bells, metrics)
     log.info("operating", extra={"address": endpoints.address})
     try:

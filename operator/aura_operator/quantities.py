@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from fractions import Fraction
 from math import ceil
 
-__all__ = ["canonical", "canonical_all"]
+__all__ = ["at_least", "canonical", "canonical_all"]
 
 DECIMAL = {-9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
 BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+MEBIBYTE = 1024**2
+SCALES = {name: Fraction(1024**power) for power, name in enumerate(BINARY)} | {
+    name: Fraction(10**power) if power >= 0 else Fraction(1, 10**-power) for power, name in DECIMAL.items()
+}
 FORM = re.compile(r"^([0-9]+(?:\.[0-9]+)?)([numkMGTPE]|[KMGTPE]i)?$")
 
 
@@ -17,23 +21,30 @@ def canonical(quantity: str) -> str:
 
     What is no quantity comes back as it is; the API server says what is wrong with it.
     """
-    match = FORM.match(quantity)
-    if match is None:
+    value = _value(quantity)
+    if value is None:
         return quantity
-    number, suffix = Fraction(match[1]), match[2] or ""
-    if suffix in BINARY[1:]:
-        value = number * 1024 ** BINARY.index(suffix)
-        # Below a kibibyte, or with a fraction of a byte, the server writes decimal suffixes.
-        if value.denominator == 1 and value >= 1024:
-            return _binary(int(value))
-        return _decimal(value)
-    exponent = next(power for power, name in DECIMAL.items() if name == suffix)
-    return _decimal(number * Fraction(10) ** exponent)
+    # Below a kibibyte, or with a fraction of a byte, the server writes decimal suffixes.
+    binary = quantity.endswith("i") and value.denominator == 1 and value >= 1024
+    return _binary(int(value)) if binary else _decimal(value)
 
 
 def canonical_all(quantities: Mapping[str, str]) -> dict[str, str]:
     """Quantities by resource, each in canonical form."""
     return {name: canonical(quantity) for name, quantity in quantities.items()}
+
+
+def at_least(quantity: str, size: int) -> str:
+    """The larger of a quantity and of `size` bytes, which are rounded up to mebibytes."""
+    value = _value(quantity)
+    return canonical(quantity) if value is not None and value >= size else _binary(-(-size // MEBIBYTE) * MEBIBYTE)
+
+
+def _value(quantity: str) -> Fraction | None:
+    match = FORM.match(quantity)
+    if match is None:
+        return None
+    return Fraction(match[1]) * SCALES[match[2] or ""]
 
 
 def _binary(value: int) -> str:

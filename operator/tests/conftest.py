@@ -1,11 +1,6 @@
-"""Options of the operator's tests, and the folder of their helpers."""
-
-import sys
-from pathlib import Path
+"""Options of the operator's tests."""
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,15 +1,21 @@
 """Redis: one server for each arm, without persistence, since an arm that lost its memory is another experiment."""
 
+from aura_contract.dependencies import Resources
+from aura_contract.quantities import parse_bytes
 from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.builders.pod import container, empty_dir, pod_template, tcp_probe
 from aura_operator.builders.secrets import PASSWORDS, REDIS_CONF
 from aura_operator.builders.workload import deployment, service
+from aura_operator.quantities import at_least
 
 __all__ = ["PORT", "build", "component"]
 
 PORT = 6379
 UID = 999
 """The image's own user `redis`."""
+
+OVERHEAD = 64 * 1024**2
+"""For the program itself, its connections and scripts."""
 
 
 def component(arm: str) -> str:
@@ -31,7 +37,7 @@ def _arm(blueprint: Blueprint, name: str) -> list[Manifest]:
         blueprint,
         "redis",
         (embedded and embedded.image) or settings.images.redis,
-        (embedded and embedded.resources) or settings.resources.redis,
+        (embedded and embedded.resources) or _resources(blueprint),
         ports={"redis": PORT},
         args=["redis-server", "/etc/redis/redis.conf"],
         readinessProbe=tcp_probe("redis", period=2),
@@ -50,3 +56,21 @@ def _arm(blueprint: Blueprint, name: str) -> list[Manifest]:
         deployment(blueprint, name, template, strategy={"type": "Recreate"}),
         service(blueprint, name, {"redis": PORT}),
     ]
+
+
+def _resources(blueprint: Blueprint) -> Resources:
+    """The operator's defaults, raised where the manifest's budget would not fit into them.
+
+    The limit leaves room for fragmentation: a server counts what it uses, the kernel what it holds.
+    """
+    default, budget = blueprint.settings.resources.redis, blueprint.spec.cache.memory
+    if budget is None:
+        return default
+    size = parse_bytes(budget)
+    raised = {"requests": size + OVERHEAD, "limits": 2 * size + OVERHEAD}
+    return Resources(
+        **{
+            kind: {**quantities, "memory": at_least(quantities["memory"], raised[kind])} if "memory" in quantities else quantities
+            for kind, quantities in (("requests", default.requests), ("limits", default.limits))
+        }
+    )

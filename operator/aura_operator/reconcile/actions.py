@@ -6,6 +6,7 @@ from functools import partial
 from typing import Literal
 
 from aura_operator.blueprint import Manifest, digest
+from aura_operator.builders.endpoints import LOADER
 from aura_operator.cluster.children import ChildKey
 from aura_operator.naming import ANNOTATION_PREFIX, COMPONENT
 from aura_operator.reconcile.drift import difference
@@ -91,9 +92,10 @@ def _job(item: Manifest, there: Manifest, *, started: bool) -> Action | None:
         condition.get("type") in ("Complete", "Failed") and condition.get("status") == "True"
         for condition in (there.get("status") or {}).get("conditions") or []
     )
-    if finished:
-        return None
     path = difference(item["spec"]["template"], there["spec"]["template"])
+    loads = item["metadata"]["labels"][COMPONENT] == LOADER
+    if finished and not (loads and path and not started):
+        return None
     if path and not started:
         # The template of a Job cannot be changed; the next look makes it anew.
         return Action("delete", there, path)

@@ -44,7 +44,10 @@ def plan(blueprint: Blueprint, facts: Facts, present: Collection[ChildKey], *, f
 
 
 def _after_the_end(blueprint: Blueprint, facts: Facts) -> list[Manifest]:
-    done = facts.replayer is not None and facts.replayer.succeeded
+    replayer = facts.replayer
+    told = replayer is not None and replayer.ending is not None and replayer.ending.exit_code == 0
+    # A Job that was cut off would go on; one that has told its verdict is about to end.
+    done = told or (replayer is not None and replayer.succeeded)
     return [item for item in stages.keepsakes(blueprint) if item["kind"] != "Job" or done]
 
 

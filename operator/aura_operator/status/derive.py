@@ -16,7 +16,7 @@ from aura_operator.status.troubles import PART_LOST, Trouble
 __all__ = ["Observation", "active_until", "derive", "stamp", "waiting_for"]
 
 PATIENCE = 5
-"""Restarts after which a part that stays lost ends the experiment."""
+"""Restarts after which a part that stays lost ends an experiment whose replay had begun."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def _outcome(seen: Observation) -> tuple[Phase, str, str] | None:
         return "Failed", "DeadlineExceeded", message
     replayer = seen.facts.replayer
     ending = replayer.ending if replayer else None
-    if replayer and ending and ending.exit_code == PART_LOST and replayer.restarts >= PATIENCE:
+    # Before the start it may be a password or an address, which can be mended.
+    if before.started_at and replayer and ending and ending.exit_code == PART_LOST and replayer.restarts >= PATIENCE:
         return "Failed", "PartLost", f"{ending.message}; gave up after {replayer.restarts} attempts"
     return None
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aura_contract.experiment import ExperimentSpec
 from aura_operator.blueprint import Manifest
+from aura_operator.builders.endpoints import OLLAMA
 from aura_operator.status.facts import REPLAYER, Facts, component
 
 __all__ = ["Trouble", "troubles"]
@@ -78,6 +79,10 @@ def _failing(pod: str, part: str, container: Manifest, ended: Manifest, facts: F
     if ended.get("reason") == "OOMKilled":
         return Trouble("OutOfMemory", f"{part} needs more memory than its limit (pod {pod}); raise its resources", _serves(part))
     said = _short(str(ended.get("message") or f"exit code {ended.get('exitCode')}").strip())
+    if part == OLLAMA:
+        return Trouble(
+            "ModelNotPulled", f"the embedded Ollama ended (pod {pod}): {said}; correct spec.planner.model", servers=True
+        )
     count = container.get("restartCount")
     return Trouble("PartFailing", f"{part} ended {count} times (pod {pod}): {said}", _serves(part))
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-sys.path.insert(0, str(Path(__file__).parent))
+# At its end, so that no other folder's conftest is hidden by the one here.
+sys.path.append(str(Path(__file__).parent))
 
 from aura_operator.blueprint import Manifest
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sample_blueprints import EMBEDDED, EMBEDDED_SPEC, EXTERNAL, EXTERNAL_SPEC, MINIMAL, MINIMAL_SPEC, blueprint
 
-from aura_contract.credentials import Part, credentials
+from aura_contract.credentials import Part, credentials, variable
 from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.builders import (
     disruption,
@@ -16,6 +16,7 @@ from aura_operator.builders import (
     network,
     ollama,
     planner,
+    redis,
     replayer,
     secrets,
     stages,
@@ -63,6 +64,22 @@ def test_each_service_gets_the_credentials_of_its_parts_and_no_others() -> None:
         names = variables(module.build(EXTERNAL)[0])
         parts = {name.split("_")[1] for name in names if name.endswith(("_PASSWORD", "_CA"))}
         assert parts == expected[service], service
+
+
+def test_services_find_the_credentials_where_they_look_for_them() -> None:
+    template = one(replayer.build(EXTERNAL))["spec"]["template"]["spec"]
+    found = variables(one(replayer.build(EXTERNAL)))
+    assert found[variable("KAFKA", "tls")] == "true"
+    assert found[variable("KAFKA", "mechanism")] == {"secretKeyRef": {"name": "kafka-login", "key": "mechanism"}}
+    assert found[variable("MONGODB", "username")] == {"secretKeyRef": {"name": "mongodb-login", "key": "username"}}
+    assert variable("MONGODB", "tls") not in found
+    (volume,) = (volume for volume in template["volumes"] if "projected" in volume)
+    files = {item["path"] for source in volume["projected"]["sources"] for item in next(iter(source.values()))["items"]}
+    fields: list[tuple[Part, str]] = [("KAFKA", "ca"), ("KAFKA", "cert"), ("KAFKA", "key"), ("REDIS", "ca")]
+    assert {f"/etc/aura/{path}" for path in files} == {
+        "/etc/aura/experiment.yaml",
+        *(found[variable(part, field)] for part, field in fields),
+    }
 
 
 def test_services_read_the_credentials_as_they_are_given(tmp_path: Path) -> None:
@@ -169,9 +186,18 @@ def test_images_resources_and_volumes_may_be_chosen() -> None:
     found = {(built["kind"], built["metadata"]["name"]): built for built in stages.servers(EMBEDDED)}
     milvus = found["StatefulSet", "grocer-milvus"]["spec"]["template"]["spec"]["containers"][0]
     assert milvus["image"] == "registry.example/milvus:mine"
-    redis = found["Deployment", "grocer-redis-aura"]["spec"]["template"]["spec"]
-    assert redis["containers"][0]["resources"] == {"requests": {"cpu": "500m", "memory": "64Mi"}, "limits": {"memory": "1Gi"}}
-    assert redis["nodeSelector"] == {"disk": "fast"}
-    assert redis["tolerations"] == [{"key": "experiments", "operator": "Exists", "effect": "NoSchedule"}]
+    server = found["Deployment", "grocer-redis-aura"]["spec"]["template"]["spec"]
+    assert server["containers"][0]["resources"] == {"requests": {"cpu": "500m", "memory": "64Mi"}, "limits": {"memory": "1Gi"}}
+    assert server["nodeSelector"] == {"disk": "fast"}
+    assert server["tolerations"] == [{"key": "experiments", "operator": "Exists", "effect": "NoSchedule"}]
     (volume,) = found["StatefulSet", "grocer-kafka"]["spec"]["volumeClaimTemplates"]
     assert volume["spec"]["resources"]["requests"]["storage"] == "1Gi"
+
+
+@pytest.mark.parametrize(
+    ("budget", "request_", "limit"), [("8Mi", "72Mi", "1Gi"), ("4Gi", "4160Mi", "8256Mi"), ("64Ki", "65Mi", "1Gi")]
+)
+def test_redis_has_room_for_its_budget(budget: str, request_: str, limit: str) -> None:
+    found = redis.build(blueprint(MINIMAL_SPEC.replace("capacity: 5%", f"memory: {budget}")))
+    (container,) = found[0]["spec"]["template"]["spec"]["containers"]
+    assert container["resources"] == {"requests": {"cpu": "50m", "memory": request_}, "limits": {"memory": limit}}

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pod_security import pod_spec, violations
+from kube_schemas import errors
+from pod_security import pod_specs, violations
 from sample_blueprints import BLUEPRINTS, EMBEDDED_SPEC, EXTERNAL, PASSWORDS, blueprint
 
 from aura_operator.blueprint import Blueprint, Manifest
@@ -33,20 +34,23 @@ each_object = pytest.mark.parametrize("built", list(all_objects()))
 
 
 @each_object
+def test_fields_are_those_of_the_kind(built: Manifest) -> None:
+    assert errors(built) == []
+
+
+@each_object
 def test_pods_meet_the_restricted_standard(built: Manifest) -> None:
     assert violations(built) == []
 
 
 @each_object
 def test_pods_have_a_read_only_root_no_token_and_resources(built: Manifest) -> None:
-    spec = pod_spec(built)
-    if spec is None:
-        return
-    assert spec["automountServiceAccountToken"] is False
-    for container in spec["containers"]:
-        assert container["securityContext"]["readOnlyRootFilesystem"] is True
-        assert set(container["resources"]["requests"]) == {"cpu", "memory"}
-        assert "memory" in container["resources"]["limits"]
+    for spec in pod_specs(built):
+        assert spec["automountServiceAccountToken"] is False
+        for container in spec["containers"]:
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+            assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+            assert "memory" in container["resources"]["limits"]
 
 
 @each_object
@@ -97,8 +101,8 @@ def test_names_fit_for_the_longest_experiment_name() -> None:
         name = built["metadata"]["name"]
         # Of a StatefulSet's name a label with a hash is made.
         assert len(name) <= (52 if built["kind"] == "StatefulSet" else 63), name
-        for volume in (pod_spec(built) or {}).get("volumes", []):
-            assert len(volume["name"]) <= 63
+        for spec in pod_specs(built):
+            assert all(len(volume["name"]) <= 63 for volume in spec.get("volumes", []))
 
 
 def test_names_are_not_used_twice() -> None:

@@ -4,13 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from aura_bus.connection import BusError, connection_settings
 
 __all__ = ["Publisher", "Received", "Subscriber"]
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+METADATA_S = 10.0
+BY_KEY = -1
+
+PROMPT_MS, PATIENT_MS = 20, 500
+"""`fetch.wait.max.ms` where somebody waits for a message and where nobody does (docs/decisions/0010-patient-consumers.md)."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,7 @@ class Received:
     """One message as it came; `commit` marks it and all before it in its partition as done."""
 
     topic: str
+    partition: int
     key: bytes
     value: bytes
     commit: Callable[[], None]
@@ -29,6 +35,7 @@ class Publisher:
     def __init__(self, kafka: str, *, timeout: float = 60.0) -> None:
         self._kafka = kafka
         self._failure: str | None = None
+        self._counts: dict[str, int] = {}
         self._producer = Producer(
             {
                 **connection_settings(kafka),
@@ -42,9 +49,13 @@ class Publisher:
             }
         )
 
-    def publish(self, topic: str, key: bytes, value: bytes) -> None:
-        """Queue one message; raises BusError when an earlier one was given up."""
-        self._producer.produce(topic, key=key, value=value, on_delivery=self._delivered)
+    def publish(self, topic: str, key: bytes, value: bytes, *, slot: int | None = None) -> None:
+        """Queue one message; raises BusError when an earlier one was given up.
+
+        The key chooses the partition, or `slot` does: messages of neighbouring slots go to different partitions.
+        """
+        partition = BY_KEY if slot is None else slot % self._partitions(topic)
+        self._producer.produce(topic, key=key, value=value, partition=partition, on_delivery=self._delivered)
         self._producer.poll(0)
         self._check()
 
@@ -56,6 +67,15 @@ class Publisher:
             raise BusError(
                 f"Kafka at {self._kafka} took none of the last {left} messages within {timeout:g} s; is it still running?"
             )
+
+    def _partitions(self, topic: str) -> int:
+        if topic not in self._counts:
+            try:
+                found = self._producer.list_topics(topic, timeout=METADATA_S).topics[topic]
+            except KafkaException as error:
+                raise BusError(f"Kafka at {self._kafka} does not tell the partitions of {topic}; is it still running?") from error
+            self._counts[topic] = max(1, len(found.partitions))
+        return self._counts[topic]
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None:
@@ -69,19 +89,22 @@ class Publisher:
 class Subscriber:
     """A consumer of whole topics from their earliest offset.
 
-    With a `group` the partitions are shared and commits remembered; without one every message is seen.
+    With a `group` the partitions are shared and commits remembered; without one every message is seen. A `patient` one sees
+    messages up to half a second late and costs the broker next to nothing.
     """
 
-    def __init__(self, kafka: str, topics: Sequence[str], *, group: str | None = None) -> None:
+    def __init__(self, kafka: str, topics: Sequence[str], *, group: str | None = None, patient: bool = False) -> None:
         self._consumer = Consumer(
             {
                 **connection_settings(kafka),
                 "group.id": group or "aura-unnamed",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 20,
+                "fetch.wait.max.ms": PATIENT_MS if patient else PROMPT_MS,
                 "fetch.error.backoff.ms": 50,
                 "session.timeout.ms": 6000,
+                # Neighbouring partitions go to different members, so that few arms are spread over all planners.
+                "partition.assignment.strategy": "roundrobin",
                 "allow.auto.create.topics": False,
                 "topic.metadata.refresh.interval.ms": 1000,
             }
@@ -103,7 +126,13 @@ class Subscriber:
         message = self._consumer.poll(timeout)
         if message is None or message.error() is not None:
             return None
-        return Received(message.topic() or "", message.key() or b"", message.value() or b"", lambda: self._commit(message))
+        return Received(
+            message.topic() or "",
+            message.partition() or 0,
+            message.key() or b"",
+            message.value() or b"",
+            lambda: self._commit(message),
+        )
 
     def _commit(self, message: Message) -> None:
         self._consumer.commit(message=message, asynchronous=True)

@@ -1,7 +1,7 @@
 """Topics that exist before they are used."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -11,11 +11,14 @@ from aura_bus.connection import BusError, connection_settings, unreachable
 
 __all__ = ["ensure_topics"]
 
+REPLICAS = -1
+"""As many as the broker makes by default."""
 
-def ensure_topics(kafka: str, names: Sequence[str], *, partitions: int = 1, timeout: float = 30.0) -> None:
-    """Create the topics that are missing; waits up to `timeout` seconds for the broker, then raises BusError.
 
-    A broker that refuses user and password is not waited for.
+def ensure_topics(kafka: str, topics: Mapping[str, int], *, timeout: float = 30.0) -> None:
+    """Create the topics that are missing; `topics` are their partitions by name.
+
+    Waits up to `timeout` seconds for the broker, then raises BusError. A broker that refuses user and password is not waited for.
     """
     refusals: list[str] = []
 
@@ -32,9 +35,9 @@ def ensure_topics(kafka: str, names: Sequence[str], *, partitions: int = 1, time
     while True:
         try:
             known = admin.list_topics(timeout=min(5.0, timeout)).topics
-            missing = [name for name in names if name not in known]
+            missing = {name: partitions for name, partitions in topics.items() if name not in known}
             if missing:
-                _create(admin, missing, partitions)
+                _create(admin, missing)
         except KafkaException as error:
             if refusals or time.monotonic() > deadline:
                 raise BusError(unreachable(kafka, _text(error), refuses=bool(refusals))) from error
@@ -43,8 +46,8 @@ def ensure_topics(kafka: str, names: Sequence[str], *, partitions: int = 1, time
             return
 
 
-def _create(admin: AdminClient, names: Sequence[str], partitions: int) -> None:
-    for future in admin.create_topics([NewTopic(name, partitions, 1) for name in names]).values():
+def _create(admin: AdminClient, topics: Mapping[str, int]) -> None:
+    for future in admin.create_topics([NewTopic(*topic, REPLICAS) for topic in topics.items()]).values():
         try:
             future.result(timeout=10)
         except KafkaException as error:

@@ -51,7 +51,7 @@ class Supervisor:
             self._plan = replace(self._plan, kafka=start_broker(self._house, self._check).address)
         topics = Topics(self._plan.spec.dependencies.kafka.topic_prefix)
         try:
-            ensure_topics(self._plan.kafka, [topics.context, topics.plan, topics.applied, topics.dead_letters], timeout=10.0)
+            ensure_topics(self._plan.kafka, topics.partitions, timeout=10.0)
         except BusError as error:
             raise InputError(str(error)) from error
         self._check()

@@ -59,7 +59,7 @@ def test_without_any_redis_the_sentence_says_what_to_install(house: Household, m
 
 def test_the_broker_keeps_order_offsets_and_groups(house: Household) -> None:
     kafka = start_broker(house).address
-    ensure_topics(kafka, ["t"])
+    ensure_topics(kafka, {"t": 1})
     publisher = Publisher(kafka)
     for number in range(20):
         publisher.publish("t", b"k", str(number).encode())

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,6 +22,7 @@ __all__ = [
     "Admissible",
     "Refused",
     "admissible",
+    "admissible_actions",
 ]
 
 KEY_PREFIX = "item:"
@@ -28,6 +30,7 @@ MAX_KEY_BYTES = 250
 MAX_VALUE_BYTES = 65_000
 MAX_PLAN_BYTES = 1_048_576
 MAX_DEPTH = 64
+_UNSEEN = re.compile(r"[\x00-\x20\x7f]")
 
 PlanFault = Literal["too_large", "not_json", "schema", "version"]
 ActionFault = Literal["foreign_key", "bad_key", "repeated_key", "value_too_large", "over_cap"]
@@ -71,10 +74,11 @@ def admissible(payload: bytes, caps: ExecutorSpec) -> Admissible | Refused:
         return Refused("schema", f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
     if plan.version not in (CONTRACT_VERSION, CONTRACT_VERSION - 1):
         return Refused("version", f"version {plan.version}, this executor reads {CONTRACT_VERSION}")
-    return _actions(plan, caps)
+    return admissible_actions(plan, caps)
 
 
-def _actions(plan: Plan, caps: ExecutorSpec) -> Admissible:
+def admissible_actions(plan: Plan, caps: ExecutorSpec) -> Admissible:
+    """The actions of a plan that is one, checked against `caps` as `admissible` says."""
     seen: set[str] = set()
     refused: Counter[str] = Counter()
     evict: list[str] = []
@@ -99,14 +103,14 @@ def _actions(plan: Plan, caps: ExecutorSpec) -> Admissible:
         seen.add(action.k)
         ttl = min(max(action.ttl, caps.ttl_min), caps.ttl_max)
         clamped += ttl != action.ttl
-        prefetch.append(action.model_copy(update={"ttl": ttl}))
+        prefetch.append(action if ttl == action.ttl else action.model_copy(update={"ttl": ttl}))
     return Admissible(plan, tuple(evict), tuple(prefetch), clamped, dict(refused))
 
 
 def _key_fault(key: str, seen: set[str]) -> ActionFault | None:
     if not key.startswith(KEY_PREFIX):
         return "foreign_key"
-    if len(key) == len(KEY_PREFIX) or len(key.encode()) > MAX_KEY_BYTES or any(ord(c) < 33 or ord(c) == 127 for c in key):
+    if len(key) == len(KEY_PREFIX) or len(key.encode()) > MAX_KEY_BYTES or _UNSEEN.search(key):
         return "bad_key"
     return "repeated_key" if key in seen else None
 

@@ -1,8 +1,11 @@
 """What a planner sees of one window: the log's side, which repeats bit for bit, and the cache's side, which is measured."""
 
 import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aura_contract.base import CONTRACT_VERSION, MessageModel
 from aura_contract.plan import Policy
@@ -10,6 +13,7 @@ from aura_contract.plan import Policy
 __all__ = [
     "CacheView",
     "Candidate",
+    "Candidates",
     "Caps",
     "CategoryStat",
     "ContextSnapshot",
@@ -40,7 +44,8 @@ class CategoryStat(MessageModel):
     trend: int
 
 
-class Candidate(MessageModel):
+@dataclass(slots=True)
+class Candidate:
     """An item that a plan may name, by its number `id` in this window.
 
     `count` and `trend` as in ItemStat; `frequency` is a decayed request count over all windows; `last_seen` is how many
@@ -53,10 +58,47 @@ class Candidate(MessageModel):
     trend: int
     frequency: float
     last_seen: int
-    intent: int = 0
-    title: str = ""
-    category: str = ""
-    neighbours: tuple[str, ...] = ()
+    intent: int
+    title: str
+    category: str
+    neighbours: tuple[str, ...]
+
+
+class Candidates(MessageModel):
+    """The candidates as columns, one field of `Candidate` each: half a millisecond less to read than five hundred objects.
+
+    All columns are of one length, at most 500, and the place in them is the `id`; `neighbours` holds only those that have
+    some, by id.
+    """
+
+    item: tuple[str, ...] = Field((), max_length=500)
+    count: tuple[int, ...] = ()
+    trend: tuple[int, ...] = ()
+    frequency: tuple[float, ...] = ()
+    last_seen: tuple[int, ...] = ()
+    intent: tuple[int, ...] = ()
+    title: tuple[str, ...] = ()
+    category: tuple[str, ...] = ()
+    neighbours: dict[int, tuple[str, ...]] = {}
+
+    @model_validator(mode="after")
+    def _even(self) -> Self:
+        if len({len(column) for column in self._columns}) != 1:
+            raise ValueError("columns of different lengths")
+        return self
+
+    @property
+    def _columns(self) -> tuple[tuple[Any, ...], ...]:
+        return (
+            self.item, self.count, self.trend, self.frequency, self.last_seen, self.intent, self.title, self.category,
+        )  # fmt: skip
+
+    @cached_property
+    def rows(self) -> tuple[Candidate, ...]:
+        """One Candidate for each id, in their order."""
+        ids = range(len(self.item))
+        related = [self.neighbours.get(number, ()) for number in ids] if self.neighbours else [()] * len(self.item)
+        return tuple(map(Candidate, ids, *self._columns, related))
 
 
 class SampleSession(MessageModel):
@@ -81,7 +123,7 @@ class WorkloadView(MessageModel):
     new_items: int
     top_items: tuple[ItemStat, ...]
     top_categories: tuple[CategoryStat, ...]
-    candidates: tuple[Candidate, ...] = Field(max_length=500)
+    candidates: Candidates
     sessions: tuple[SampleSession, ...]
 
 

@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel
 
 from aura_contract.base import RULES
-from aura_contract.experiment import KIND, ExperimentSpec
+from aura_contract.experiment import KIND, NAME, ExperimentSpec
 from aura_contract.status import ExperimentStatus
 
 __all__ = ["crd", "crd_text", "structural"]
@@ -99,7 +99,8 @@ def crd() -> Schema:
         {"rule": f"{STARTED} || self.spec.{part} == oldSelf.spec.{part}", "message": f"spec.{part} {FIXED}"}
         for part in ("workload", "cache", "controls", "seed")
     ]
-    rules.append({"rule": "self.metadata.name.size() <= 40", "message": "metadata.name may have at most 40 characters"})
+    named = "metadata.name must begin with a letter and have at most 40 lower case letters, digits and dashes"
+    rules.append({"rule": f"self.metadata.name.matches('{NAME}')", "message": named})
     version = {
         "name": VERSION,
         "served": True,

@@ -13,6 +13,7 @@ from aura_contract.workload import CatalogSpec, WorkloadSpec
 __all__ = [
     "API_VERSION",
     "KIND",
+    "NAME",
     "AuraExperiment",
     "BackendName",
     "CacheSpec",
@@ -27,7 +28,10 @@ __all__ = [
 API_VERSION = "aura.dev/v1alpha1"
 KIND = "AuraExperiment"
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$")]
+NAME = r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$"
+"""Names of Services are made from it: they begin with a letter, and have at most 63 characters with what is added."""
+
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 BackendName = Literal["auto", "ollama", "openai", "heuristic", "random", "noop", "recorded"]
 ControlName = Literal["heuristic", "random", "noop"]
 
@@ -208,6 +212,11 @@ class ExperimentSpec(ManifestModel):
     def arms(self) -> tuple[str, ...]:
         """Names of all arms, the baseline first."""
         return ("baseline", *self.planned_arms)
+
+    @property
+    def acting_arms(self) -> frozenset[str]:
+        """Names of the planned arms whose planner can change anything: all but the no-op ones."""
+        return frozenset(arm for arm, backend in self.planned_arms.items() if backend != "noop")
 
 
 class Metadata(ManifestModel):

@@ -1,7 +1,5 @@
 """The cached payload of an item: the catalogue's words and nothing else."""
 
-import json
-
 from pydantic import Field
 
 from aura_contract.base import MessageModel
@@ -29,8 +27,7 @@ def key_of(item: str) -> str:
 
 def payload_of(item: Item) -> str:
     """Compact JSON of the catalogue's fields, cut to what an arm takes (65,000 bytes)."""
-    text = json.dumps(item.model_dump(exclude_none=True), ensure_ascii=False, separators=(",", ":"))
-    return text.encode()[:65_000].decode(errors="ignore")
+    return item.model_dump_json(exclude_none=True).encode()[:65_000].decode(errors="ignore")
 
 
 def plain_payload(item: str, size: int) -> str:

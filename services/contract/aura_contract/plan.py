@@ -19,6 +19,7 @@ PlanOutcome = Literal["planned", "noop", "invalid", "timeout", "unreachable"]
 Integer = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
 Natural = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 Text = StrictStr
+Number = Annotated[StrictFloat, Field(allow_inf_nan=False)]
 
 
 class Prefetch(MessageModel):
@@ -60,10 +61,10 @@ class Plan(MessageModel):
     window: Natural | None = None
     context_id: Text | None = None
     planner: Text | None = None
-    issued_at: StrictFloat | None = None
+    issued_at: Number | None = None
     apply_at: Natural | None = None
     expires_at: Natural | None = None
-    latency_s: StrictFloat = Field(0.0, ge=0)
+    latency_s: Number = Field(0.0, ge=0)
     outcome: PlanOutcome = "planned"
     reason: Text | None = None
     answer: Text | None = None

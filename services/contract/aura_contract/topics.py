@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
-__all__ = ["EXECUTOR_GROUP", "PLANNER_GROUP", "Topics", "executor_group", "message_key"]
+__all__ = ["EXECUTOR_GROUP", "PARTITIONS", "PLANNER_GROUP", "Topics", "executor_group", "message_key"]
 
 PLANNER_GROUP = "aura-planner"
 EXECUTOR_GROUP = "policy-executor-group"
+PARTITIONS = 12
+"""Of the topics whose readers may be several: twice the arms of one experiment, and as many planners can share the work."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Topics:
     def dead_letters(self) -> str:
         """Executor to whoever looks: refused plans with the reason."""
         return f"{self.prefix}aura-plan-dlq"
+
+    @property
+    def partitions(self) -> dict[str, int]:
+        """Partitions of each topic."""
+        return {self.context: PARTITIONS, self.plan: PARTITIONS, self.applied: 1, self.dead_letters: 1}
 
 
 def executor_group(arm: str) -> str:

@@ -15,13 +15,13 @@ def generator(context: ContextSnapshot, seed: int = 0) -> random.Random:
 def absent(context: ContextSnapshot) -> list[Candidate]:
     """Candidates that are not in the arm."""
     resident = set(context.cache.resident)
-    return [candidate for candidate in context.workload.candidates if candidate.id not in resident]
+    return [candidate for candidate in context.workload.candidates.rows if candidate.id not in resident]
 
 
 def present(context: ContextSnapshot) -> list[Candidate]:
     """Candidates that are in the arm."""
     resident = set(context.cache.resident)
-    return [candidate for candidate in context.workload.candidates if candidate.id in resident]
+    return [candidate for candidate in context.workload.candidates.rows if candidate.id in resident]
 
 
 def rising(context: ContextSnapshot) -> list[Candidate]:

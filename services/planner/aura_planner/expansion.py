@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from aura_contract.context import Caps, ContextSnapshot
 from aura_contract.payload import key_of
 from aura_contract.plan import Prefetch
+from aura_planner.candidates import present
 from aura_planner.decision import Decision
 from aura_planner.enrichment import Enrichment
 
@@ -23,8 +24,7 @@ def actions(
         return decision.plan.evict, decision.plan.prefetch
     caps = context.caps
     evict = tuple(dict.fromkeys(decision.evict))[: caps.max_evict]
-    resident = set(context.cache.resident)
-    barred = {c.item for c in context.workload.candidates if c.id in resident} | set(evict)
+    barred = {c.item for c in present(context)} | set(evict)
     items = _take(_wanted(decision, context, enrichment), barred, caps.max_prefetch)
     values = enrichment.payloads(items)
     prefetch = tuple(Prefetch(k=key_of(item), v=values[item], ttl=_clamp(decision.ttl.get(item, ttl), caps)) for item in items)
@@ -36,7 +36,7 @@ def expand(decision: Decision, context: ContextSnapshot, enrichment: Enrichment)
     if decision.expand == "similar":
         return dict(enrichment.similar(decision.seeds, decision.fanout))
     if decision.expand == "covisit":
-        known = {c.item: c.neighbours for c in context.workload.candidates}
+        known = {c.item: c.neighbours for c in context.workload.candidates.rows}
         return {seed: known.get(seed, ())[: decision.fanout] for seed in decision.seeds}
     return {}
 

@@ -1,6 +1,6 @@
 """The last check of a plan: what we publish, the executor never refuses by rule."""
 
-from aura_contract.admissibility import MAX_PLAN_BYTES, Admissible, Refused, admissible
+from aura_contract.admissibility import MAX_PLAN_BYTES, admissible_actions
 from aura_contract.experiment import ExecutorSpec
 from aura_contract.plan import Plan
 
@@ -12,21 +12,18 @@ Guarded = tuple[Plan, bytes, dict[str, int]]
 def guarded(plan: Plan, caps: ExecutorSpec) -> Guarded:
     """The plan with every inadmissible action taken out, its JSON, and what was taken out by reason.
 
-    The rule set is the executor's own. A plan that is refused as a whole even so becomes an empty one, outcome `invalid`.
+    The rule set is the executor's own. A plan that is too large even so becomes an empty one, outcome `invalid`.
     """
+    verdict = admissible_actions(plan, caps)
+    removed = dict(verdict.refused)
+    if verdict.refused or verdict.clamped:
+        plan = plan.model_copy(update={"evict": verdict.evict, "prefetch": verdict.prefetch})
     payload = _encode(plan)
-    removed: dict[str, int] = {}
     if len(payload) > MAX_PLAN_BYTES:
         plan, payload = _fitting(plan, removed)
-    verdict = admissible(payload, caps)
-    if isinstance(verdict, Admissible):
-        if not verdict.refused and not verdict.clamped:
-            return plan, payload, removed
-        for reason, count in verdict.refused.items():
-            removed[reason] = removed.get(reason, 0) + count
-        plan = plan.model_copy(update={"evict": verdict.evict, "prefetch": verdict.prefetch})
-        return plan, _encode(plan), removed
-    return (*_emptied(plan, verdict), {**removed, verdict.reason: 1})
+    if len(payload) > MAX_PLAN_BYTES:
+        plan, payload = _emptied(plan, len(payload))
+    return plan, payload, removed
 
 
 def _fitting(plan: Plan, removed: dict[str, int]) -> tuple[Plan, bytes]:
@@ -40,8 +37,8 @@ def _fitting(plan: Plan, removed: dict[str, int]) -> tuple[Plan, bytes]:
     return plan, _encode(plan)
 
 
-def _emptied(plan: Plan, verdict: Refused) -> tuple[Plan, bytes]:
-    reason = f"the plan breaks a rule of the executor: {verdict.reason}: {verdict.detail}"[:200]
+def _emptied(plan: Plan, size: int) -> tuple[Plan, bytes]:
+    reason = f"the plan breaks a rule of the executor: too_large: {size} bytes, at most {MAX_PLAN_BYTES}"
     update = {"evict": (), "prefetch": (), "policy": None, "answer": None, "outcome": "invalid", "reason": reason}
     plan = plan.model_copy(update=update)
     return plan, _encode(plan)

@@ -1,6 +1,6 @@
 """Commits in order while arms are planned at the same time."""
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 
 __all__ = ["Entry", "Ledger"]
@@ -17,24 +17,26 @@ class Entry:
 
 
 class Ledger:
-    """Messages in the order they came. A commit covers all messages before it, so none is made over an unfinished one.
+    """Messages of each partition in the order they came. A commit covers all messages before it in its partition, so none
+    is made over an unfinished one.
 
     Belongs to the thread that polls: a Kafka consumer that is asked to commit while another thread polls it hangs.
     """
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque()
+        self._entries: defaultdict[int, deque[Entry]] = defaultdict(deque)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return sum(map(len, self._entries.values()))
 
-    def opened(self, commit: Callable[[], None]) -> Entry:
+    def opened(self, partition: int, commit: Callable[[], None]) -> Entry:
         """Note a message that came."""
         entry = Entry(commit)
-        self._entries.append(entry)
+        self._entries[partition].append(entry)
         return entry
 
     def settle(self) -> None:
         """Commit whatever is done and has nothing unfinished before it."""
-        while self._entries and self._entries[0].done:
-            self._entries.popleft().commit()
+        for entries in self._entries.values():
+            while entries and entries[0].done:
+                entries.popleft().commit()

@@ -1,6 +1,7 @@
 """The planner's process: `aura-planner`, or `python -m aura_planner`."""
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -15,7 +16,6 @@ from aura_contract.manifest import ManifestError, load_manifest
 from aura_contract.topics import PLANNER_GROUP, Topics
 from aura_data.errors import ServerError
 from aura_planner.errors import SetupError
-from aura_planner.memory import settle
 from aura_planner.metrics import Metrics
 from aura_planner.pipeline import Pipeline
 from aura_planner.reasoners import build
@@ -58,16 +58,19 @@ def _serve(options: argparse.Namespace, experiment: AuraExperiment, stop: thread
         arm: Pipeline(build(backend, spec, base, similar=enrichment.has_neighbours), spec, enrichment)
         for arm, backend in spec.planned_arms.items()
     }
-    ensure_topics(options.kafka, [topics.context, topics.plan], timeout=KAFKA_WAIT_S)
+    ensure_topics(options.kafka, topics.partitions, timeout=KAFKA_WAIT_S)
     publisher = Publisher(options.kafka)
-    subscriber = Subscriber(options.kafka, [topics.context], group=PLANNER_GROUP)
+    patient = not spec.acting_arms
+    subscriber = Subscriber(options.kafka, [topics.context], group=PLANNER_GROUP, patient=patient)
     metrics = Metrics()
     service = Service(options.run, pipelines, subscriber, publisher, topics.plan, metrics)
     endpoints = _endpoints(options.listen, metrics, service)
     log.info("planning", extra={"run": options.run, "address": endpoints.address})
     for arm, pipeline in pipelines.items():
         log.info("arm", extra={"run": options.run, "arm": arm, "planner": pipeline.reasoner.name})
-    settle()
+    # What lives for ever is not looked through again with every window.
+    gc.collect()
+    gc.freeze()
     try:
         service.run(stop)
     finally:

@@ -79,7 +79,7 @@ def keys_prompt(context: ContextSnapshot) -> KeysPrompt:
     """The prototype's prompt: pressure, top items, top categories, recent sessions; keys are named by the model itself."""
     system = _keys_prefix(context.caps)
     work = context.workload
-    candidates = {c.item: c for c in work.candidates}
+    candidates = frozenset(work.candidates.item)
     resident = {c.item for c in present(context)}
     items: dict[str, str] = {}
     lines = [f"Aura cache pressure: {context.cache.pressure:.0%}", *_statistics(context)[:2]]
@@ -105,7 +105,7 @@ def keys_prompt(context: ContextSnapshot) -> KeysPrompt:
     return KeysPrompt(system, _joined(lines, MAX_PROMPT_CHARS - len(system)), _keys_schema(context.caps), items)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Row:
     item: str
     count: int

@@ -90,7 +90,7 @@ class Service:
 
     def _take(self, message: Received) -> None:
         received = time.perf_counter()
-        entry = self._ledger.opened(message.commit)
+        entry = self._ledger.opened(message.partition, message.commit)
         context = self._read(message)
         if context is None:
             entry.done = True

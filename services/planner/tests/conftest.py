@@ -22,6 +22,12 @@ from aura_contract.experiment import ExperimentSpec
 SERVICES = Path(__file__).resolve().parents[2]
 
 
+def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    names = ("item", "count", "trend", "frequency", "last_seen", "intent", "title", "category")
+    neighbours = {place: row["neighbours"] for place, row in enumerate(rows) if "neighbours" in row}
+    return {**{name: [row[name] for row in rows] for name in names}, "neighbours": neighbours}
+
+
 def _candidate(number: int, **changes: Any) -> dict[str, Any]:
     base = {
         "id": number,
@@ -30,6 +36,7 @@ def _candidate(number: int, **changes: Any) -> dict[str, Any]:
         "trend": number % 7 - 3,
         "frequency": 1.0 + number,
         "last_seen": 10 * number,
+        "intent": 0,
         "title": f"Title of item {number}",
         "category": f"cat{number % 4}",
     }
@@ -62,7 +69,7 @@ def make_context() -> Callable[..., ContextSnapshot]:
                     {k: r[k] for k in ("item", "count", "trend", "title", "category")} | {"brand": "Acme"} for r in rows[:15]
                 ],
                 "top_categories": [{"category": f"cat{n}", "count": 900 - n, "trend": 10 - 5 * n} for n in range(4)],
-                "candidates": rows,
+                "candidates": _columns(rows),
                 "sessions": [{"events": ["click:i1", "cart:i1", "click:i2"]}, {"events": ["click:i3"]}],
                 **(workload or {}),
             }
@@ -74,7 +81,7 @@ def make_context() -> Callable[..., ContextSnapshot]:
             "pressure": 0.95,
             "items": 900,
             "capacity_items": 950,
-            "resident": [r["id"] for r in rows if r["id"] % 2 == 0],
+            "resident": [place for place, row in enumerate(rows) if row["id"] % 2 == 0],
             "policy": {},
             **(cache or {}),
         }

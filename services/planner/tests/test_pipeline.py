@@ -166,7 +166,16 @@ PLANS = st.builds(
         max_size=8,
     ).map(tuple),
     answer=st.none() | st.text(),
+    policy=st.none() | st.builds(Policy, ttl=st.dictionaries(st.text(), st.just("long"), max_size=3)),
+    latency_s=st.floats(min_value=0, allow_infinity=False),
 )
+
+
+def test_a_plan_that_nothing_makes_small_is_emptied() -> None:
+    plan, payload, _ = guarded(Plan(reason="r" * 2_000_000), ExecutorSpec())
+    assert plan.outcome == "invalid"
+    assert (plan.reason or "").startswith("the plan breaks a rule of the executor: too_large: 2000")
+    assert isinstance(admissible(payload, ExecutorSpec()), Admissible)
 
 
 @settings(max_examples=200)

@@ -72,7 +72,7 @@ def test_levers_answer_fits_into_sixty_tokens(make_context: MakeContext) -> None
 def test_numbers_are_those_of_options_that_are_allowed(make_context: MakeContext) -> None:
     context = make_context(60)
     prompt = levers_prompt(context)
-    resident = {c.item for c in context.workload.candidates if c.id in context.cache.resident}
+    resident = {c.item for c in context.workload.candidates.rows if c.id in context.cache.resident}
     assert prompt.load
     assert prompt.drop
     assert not set(prompt.load.values()) & resident

@@ -23,7 +23,7 @@ MakeContext = Callable[..., ContextSnapshot]
 def test_random_fills_the_caps_and_repeats(make_context: MakeContext) -> None:
     context = make_context(100)
     decision = RandomReasoner(1).decide(context)
-    resident = {c.item for c in context.workload.candidates if c.id in context.cache.resident}
+    resident = {c.item for c in context.workload.candidates.rows if c.id in context.cache.resident}
     assert len(decision.seeds) == len(decision.evict) == 20
     assert not set(decision.seeds) & resident
     assert set(decision.evict) <= resident
@@ -62,7 +62,7 @@ def test_heuristic_admission(make_context: MakeContext) -> None:
 def test_heuristic_actions(make_context: MakeContext) -> None:
     context = make_context(200)
     decision = HeuristicReasoner().decide(context)
-    by_item = {c.item: c for c in context.workload.candidates}
+    by_item = {c.item: c for c in context.workload.candidates.rows}
     assert len(decision.seeds) == 20
     assert all(by_item[item].trend > 0 and by_item[item].id not in context.cache.resident for item in decision.seeds)
     assert decision.evict

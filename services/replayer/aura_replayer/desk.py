@@ -51,7 +51,7 @@ def acts(plan: Plan) -> bool:
 
 
 class PlanDesk:
-    """One for all planned arms of a run."""
+    """One for all planned arms of a run; `patient` when nobody waits for their plans."""
 
     def __init__(
         self,
@@ -61,12 +61,15 @@ class PlanDesk:
         run: str,
         arms: tuple[str, ...],
         logs: Mapping[str, JsonLines],
+        *,
+        patient: bool,
     ) -> None:
         self._topics, self._experiment, self._run = topics, experiment, run
         self._publisher = Publisher(kafka)
-        self._subscriber = Subscriber(kafka, [topics.plan, topics.applied])
+        self._subscriber = Subscriber(kafka, [topics.plan, topics.applied], patient=patient)
         self._plan_log, self._receipt_log = logs["plans"], logs["receipts"]
         self.arms = {arm: ArmPlans() for arm in arms}
+        self._slots = {arm: number for number, arm in enumerate(arms)}
         self.on_applied: Callable[[str, Plan, Receipt], None] = lambda _arm, _plan, _receipt: None
 
     def ask(self, arm: str, window: int, context: bytes, *, exclusive: bool) -> None:
@@ -77,7 +80,8 @@ class PlanDesk:
                 state.unplanned["busy"] += 1
                 return
             state.asked = window
-        self._publisher.publish(self._topics.context, message_key(self._experiment, arm), context)
+        key = message_key(self._experiment, arm)
+        self._publisher.publish(self._topics.context, key, context, slot=self._slots[arm])
 
     def poll(self, timeout: float = 0.0) -> None:
         """Take in what has arrived; waits up to `timeout` seconds for the first message."""

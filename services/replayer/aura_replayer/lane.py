@@ -2,19 +2,16 @@
 
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from aura_contract.plan import Policy
 from aura_contract.results import WindowRecord
-from aura_replayer.arm.base import Arm, Batch, Totals
+from aura_replayer.arm.base import COUNTERS, Arm, Batch, Totals
 from aura_replayer.source.events import EventBlock
 
 __all__ = ["IN_FLIGHT", "Lane"]
-
-SETTLE_OFTEN, SETTLE_EVERY = 12, 4
-"""Limits are set anew at the start of each of the first 12 windows, while the cache fills, and of every fourth after."""
 
 IN_FLIGHT = 3
 """Batches under way an arm: enough to keep both servers busy; more would only fill their buffers."""
@@ -42,8 +39,6 @@ class Lane:
         self.before = resumed or self.totals
         self.batch_seconds = []
         self.plan_id = None
-        if window < SETTLE_OFTEN or window % SETTLE_EVERY == 0:
-            self.arm.settle()
 
     def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
         """Send one batch, waiting for an older one when three are under way."""
@@ -66,12 +61,16 @@ class Lane:
         """Read the levers that stand."""
         self.policy = self.arm.policy()
 
-    def record(self, window: int, block: EventBlock, end_clock: int) -> WindowRecord:
-        """The record of the window that has just ended."""
+    def record(self, window: int, block: EventBlock, end_clock: int, after: int) -> WindowRecord:
+        """The record of the window that has just ended; `after` is the first request behind it."""
+        if self.done > after:
+            # Requests of the next window were counted before a restart: this one's end is that one's start.
+            counted = self.arm.window_start(window + 1) or self.totals
+            self.totals = replace(self.totals, **{name: getattr(counted, name) for name in COUNTERS})
         now, before = self.totals, self.before
         requests, hits = now.requests - before.requests, now.hits - before.hits
         prefetches = now.prefetches - before.prefetches
-        times = np.array(self.batch_seconds or [0.0]) * 1000
+        median, tail = np.percentile(np.array(self.batch_seconds or [0.0]) * 1000, (50, 99)).tolist()
         ratio = hits / requests if requests else 0.0
         self.history = [*self.history[-9:], ratio]
         return WindowRecord(
@@ -92,6 +91,6 @@ class Lane:
             items=now.items,
             policy=self.policy,
             plan_id=self.plan_id,
-            batch_p50_ms=round(float(np.percentile(times, 50)), 3),
-            batch_p99_ms=round(float(np.percentile(times, 99)), 3),
+            batch_p50_ms=round(median, 3),
+            batch_p99_ms=round(tail, 3),
         )

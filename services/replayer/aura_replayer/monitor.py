@@ -1,17 +1,43 @@
 """What can be seen of a replay from outside: `/progress`, `/metrics` and `/healthz` on one small HTTP server."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 from aura_contract.results import Progress, WindowRecord
 
 __all__ = ["Monitor"]
 
 BATCH_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+
+
+class BatchTimes(Collector):
+    """A histogram that takes all batches of a window at once: one by one they cost as much as the rest of a window's end."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, NDArray[np.int64]] = {}
+        self._sums: dict[str, float] = {}
+
+    def add(self, arm: str, seconds: list[float]) -> None:
+        """Count the round trips of one arm's batches."""
+        counts = np.bincount(np.searchsorted(BATCH_BUCKETS, seconds), minlength=len(BATCH_BUCKETS) + 1)
+        self._counts[arm] = self._counts.get(arm, 0) + counts
+        self._sums[arm] = self._sums.get(arm, 0.0) + sum(seconds)
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """See `prometheus_client`."""
+        family = HistogramMetricFamily("aura_batch_seconds", "Round trip of a batch.", labels=["arm"])
+        for arm, counts in self._counts.items():
+            bounds = [*map(str, BATCH_BUCKETS), "+Inf"]
+            family.add_metric([arm], list(zip(bounds, np.cumsum(counts).tolist(), strict=True)), self._sums[arm])
+        yield family
 
 
 class Monitor:
@@ -28,9 +54,8 @@ class Monitor:
         self._pressure = Gauge("aura_memory_pressure_ratio", "Used memory over the budget.", ["arm"], registry=self.registry)
         self._items = Gauge("aura_cached_items", "Items in the cache.", ["arm"], registry=self.registry)
         self._plans = Gauge("aura_plans", "Plans so far, by outcome.", ["arm", "outcome"], registry=self.registry)
-        self._batch = Histogram(
-            "aura_batch_seconds", "Round trip of a batch.", ["arm"], buckets=BATCH_BUCKETS, registry=self.registry
-        )
+        self._batches = BatchTimes()
+        self.registry.register(self._batches)
         self._server: ThreadingHTTPServer | None = None
 
     def window(self, record: WindowRecord, batch_seconds: list[float]) -> None:
@@ -42,9 +67,7 @@ class Monitor:
         self._ratio.labels(record.arm).set(record.hit_ratio)
         self._pressure.labels(record.arm).set(record.pressure)
         self._items.labels(record.arm).set(record.items)
-        batch = self._batch.labels(record.arm)
-        for seconds in batch_seconds:
-            batch.observe(seconds)
+        self._batches.add(record.arm, batch_seconds)
 
     def update(self, progress: Progress) -> None:
         """Replace the progress that `/progress` answers."""

@@ -19,7 +19,7 @@ from aura_replayer.context.message import ContextWriter
 from aura_replayer.context.snapshot import WorkloadBuilder
 from aura_replayer.context.windows import Window, windows, windows_ahead
 from aura_replayer.desk import PlanDesk
-from aura_replayer.lane import Lane
+from aura_replayer.lane import IN_FLIGHT, Lane
 from aura_replayer.levers import ENTRY_BYTES, encode_levers
 from aura_replayer.source.clock import EventClock
 from aura_replayer.source.events import EventLog
@@ -30,6 +30,8 @@ __all__ = ["Replay"]
 RECEIPT_TIMEOUT = 60.0
 PLAN_GRACE = 30.0
 PLAN_VALID_WINDOWS = 2
+SETTLE_OFTEN, SETTLE_EVERY = 12, 4
+"""Limits are set anew at the start of each of the first 12 windows, while the cache fills, and of every fourth after."""
 NOTHING = np.zeros(0, np.int64)
 
 
@@ -60,9 +62,10 @@ class Replay:
         self._clock = EventClock(spec.workload.clock)
         self._by_name = {lane.arm.name: lane for lane in lanes}
         self._wall = spec.cache.clock == "wall"
-        self._lockstep = spec.planner.mode == "lockstep" and not self._wall
+        self._lockstep = spec.planner.mode == "lockstep" and not self._wall and bool(spec.acting_arms)
         # A no-op planner cannot change its arm: its contexts queue up and nobody waits for the answers.
-        self._exclusive = frozenset(arm for arm, backend in spec.planned_arms.items() if backend != "noop")
+        self._exclusive = spec.acting_arms
+        self._unended: Window | None = None
         self.asked = dict.fromkeys(desk.arms, 0)
         self._started = time.monotonic()
         desk.on_applied = self._applied
@@ -70,19 +73,33 @@ class Replay:
     def run(self) -> int:
         """Replay to the end of the log or until `stop`; returns the number of log rows replayed."""
         rows = 0
-        made = windows(self._log, self._spec.trigger.every_events, self._clock, self._aggregator, self._builder)
+        size, levers = self._spec.trigger.every_events, bool(self._exclusive)
+        made = windows(self._log, size, self._clock, self._aggregator, self._builder, levers=levers)
         with closing(windows_ahead(made)) as ready:
             for window in ready:
                 self._window(window)
                 if self._stop():
+                    self._unended = None
                     break
                 rows += len(window.block)
-                self._end(window)
+                self._unended = window
+                if self._exclusive:
+                    self._end_last()
+        self._end_last()
         return rows
 
     def _window(self, requests: Window) -> None:
+        settles = requests.number < SETTLE_OFTEN or requests.number % SETTLE_EVERY == 0
+        if settles or not self._flows(requests):
+            self._end_last()
+        if settles:
+            for lane in self._lanes:
+                lane.arm.look()
+            for lane in self._lanes:
+                lane.arm.settle()
+        if self._unended is None:
+            self._enter(requests)
         for lane in self._lanes:
-            lane.enter(requests.number, requests.first)
             self._levers(lane, requests)
         position, count = 0, len(requests.codes)
         while position < count and not self._stop():
@@ -94,13 +111,32 @@ class Replay:
             self._pace(int(requests.clock[until - 1]))
             self._send(requests, position, until)
             position = until
+            if self._unended is not None and position == IN_FLIGHT * self._sizing.batch:
+                # As many batches as may be under way were sent, so every reply of the window before is in.
+                self._end(self._unended)
+                self._unended = None
+                self._enter(requests)
+
+    def _flows(self, window: Window) -> bool:
+        """Whether the window before can be ended while this one's first batches are under way."""
+        fresh = all(lane.done <= window.first for lane in self._lanes)
+        return fresh and len(window.codes) >= IN_FLIGHT * self._sizing.batch
+
+    def _enter(self, window: Window) -> None:
+        for lane in self._lanes:
+            lane.enter(window.number, window.first)
+
+    def _end_last(self) -> None:
         for lane in self._lanes:
             lane.drain()
+        if self._unended is not None:
+            self._end(self._unended)
+            self._unended = None
 
     def _send(self, requests: Window, start: int, stop: int) -> None:
         chosen = requests.codes[start:stop].tolist()
-        packed = [self._items.packed[code] for code in chosen]
-        keys = [self._items.keys[code] for code in chosen] if self._wall else ()
+        packed = list(map(self._items.packed.__getitem__, chosen))
+        keys = list(map(self._items.keys.__getitem__, chosen)) if self._wall else ()
         body = b"".join(packed)
         clock = int(requests.clock[stop - 1])
         for lane in self._lanes:
@@ -165,18 +201,19 @@ class Replay:
         self._desk.poll()
         if all(lane.recorded >= number for lane in self._lanes):
             return
-        records = [lane.record(number, block, end_clock) for lane in self._lanes if lane.recorded < number]
+        after = window.first + len(window.codes)
+        records = [lane.record(number, block, end_clock, after) for lane in self._lanes if lane.recorded < number]
         self._finish_window(records, block.first_row + len(block))
         at_the_end = block.first_row + len(block) >= self._rows
-        if at_the_end or all(lane.done >= window.first + len(window.codes) for lane in self._lanes):
+        if at_the_end or all(lane.done >= after for lane in self._lanes):
             return
-        self._writer.start(window.snapshot)
         valid = PLAN_VALID_WINDOWS * max(1, end_clock - int(block.clock[0]))
         for arm in self._desk.arms:
             lane, acts = self._by_name[arm], arm in self._exclusive
-            lane.arm.tick(end_clock)
+            if acts:
+                lane.arm.tick(end_clock)
             cache = self._cache_view(lane, window.snapshot.candidates if acts else NOTHING)
-            context = self._writer.message(arm, number, end_clock + valid, cache, outline=not acts)
+            context = self._writer.message(window.snapshot, arm, number, end_clock + valid, cache, outline=not acts)
             self._desk.ask(arm, number, context, exclusive=acts)
             self.asked[arm] += 1
         if self._lockstep:

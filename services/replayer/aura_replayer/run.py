@@ -1,5 +1,6 @@
 """One run from manifest to verdict: measure, replay, write the result files."""
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -74,7 +75,7 @@ class Run:
             return known
         settings.out.mkdir(parents=True, exist_ok=True)
         topics = Topics(spec.dependencies.kafka.topic_prefix)
-        ensure_topics(settings.kafka, [topics.context, topics.plan, topics.applied, topics.dead_letters])
+        ensure_topics(settings.kafka, topics.partitions)
         self._show("measuring", message="reading the catalogue")
         catalog = open_catalog(spec.catalog, spec.dependencies.mongodb_server, settings.base)
         items = ItemTable(catalog, spec.cache.payload_bytes)
@@ -98,6 +99,9 @@ class Run:
         settings, spec = self._settings, self._spec
         window_log = JsonLines(settings.out / "windows.jsonl")
         writer = ContextWriter(settings.experiment.metadata.name, settings.run, spec.executor)
+        # What lives to the end of the run is not looked through again and again.
+        gc.collect()
+        gc.freeze()
         self._started = time.monotonic()
         self._show("replaying", summary.rows, desk, "replaying the first window")
 
@@ -162,7 +166,8 @@ class Run:
             (settings.out / f"{name}.jsonl").unlink(missing_ok=True)
             logs[name] = JsonLines(settings.out / f"{name}.jsonl")
         arms = tuple(self._spec.planned_arms)
-        return PlanDesk(settings.kafka, topics, settings.experiment.metadata.name, settings.run, arms, logs)
+        patient = not self._spec.acting_arms
+        return PlanDesk(settings.kafka, topics, settings.experiment.metadata.name, settings.run, arms, logs, patient=patient)
 
     def _verdict(self, desk: PlanDesk, sizing: Sizing, rows: int, bad_rows: int, seconds: float) -> Verdict:
         settings, spec = self._settings, self._spec

@@ -110,6 +110,7 @@ def test_memory_stays_at_the_budget(arm: EventArm) -> None:
         for start in range(0, 500, 50):
             ask(arm, [str(window * 500 + number) for number in range(start, start + 50)], window=window)
         used.append(arm.data_bytes() - empty)
+        arm.look()
         arm.settle()
     assert used[20:] == pytest.approx([300_000] * 20, rel=0.1)
 

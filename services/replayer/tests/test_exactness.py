@@ -32,6 +32,7 @@ def replay(arms: list[EventArm], sizing: Sizing, items: ItemTable, codes: np.nda
             for arm in arms:
                 arm.receive()
         for arm in arms:
+            arm.look()
             arm.settle()
     return [arm.totals().hits / arm.totals().requests for arm in arms]
 

@@ -152,7 +152,7 @@ def test_contexts_hold_to_the_contract(parts: Parts) -> None:
     assert snapshot.context_id == context_id(workload_text(message))
     assert snapshot.workload.events == snapshot.workload.requests == 5000
     assert snapshot.workload.top_items[0].title
-    assert 100 < len(snapshot.workload.candidates) <= 500
+    assert 100 < len(snapshot.workload.candidates.item) <= 500
     assert snapshot.workload.sessions[0].events[0].startswith("purchase:")
     assert snapshot.cache.resident
     assert parts.verdict().arms["aura"].plans.unplanned["busy"] == ROWS // 5000 - 2
@@ -163,7 +163,7 @@ def test_planner_that_never_acts_gets_outlines(parts: Parts) -> None:
     assert parts.replayer().wait(200) == 0
     snapshots = [ContextSnapshot.model_validate_json(message, strict=True) for message in contexts(parts)]
     assert [snapshot.window for snapshot in snapshots] == list(range(ROWS // 5000 - 1))
-    assert {len(snapshot.workload.candidates) for snapshot in snapshots} == {0}
+    assert {len(snapshot.workload.candidates.item) for snapshot in snapshots} == {0}
 
 
 def workload_text(message: bytes) -> str:

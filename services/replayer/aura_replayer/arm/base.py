@@ -65,8 +65,11 @@ class Arm(Protocol):
     def window_start(self, window: int) -> Totals | None:
         """Totals at the first batch of a window, if the arm still knows them (the last four)."""
 
+    def look(self) -> None:
+        """Ask what connections and bookkeeping use now, for the `settle` that follows; nothing may be under way."""
+
     def settle(self) -> None:
-        """Set the memory limit anew for what connections and bookkeeping use now; nothing may be under way."""
+        """Set the memory limit anew for what connections and bookkeeping use."""
 
     def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
         """Put one batch on its way; `meta` holds the levers' 5 bytes an entry or nothing, `body` all packed entries."""

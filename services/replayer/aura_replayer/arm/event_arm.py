@@ -1,6 +1,7 @@
 """An arm on the event clock: batches go through the function library `aura` (aura.lua beside this file)."""
 
 import json
+import re
 from collections import deque
 from collections.abc import Sequence
 from importlib.resources import files
@@ -23,12 +24,24 @@ SETTLE_SHARE = 6
 
 def encode_command(*parts: bytes | int | str) -> bytes:
     """A command in Redis' wire format."""
-    encoded = [part if isinstance(part, bytes) else str(part).encode() for part in parts]
-    return b"".join([b"*%d\r\n" % len(encoded), *(b"$%d\r\n%b\r\n" % (len(part), part) for part in encoded)])
+    pieces = [b"*%d\r\n" % len(parts)]
+    for part in parts:
+        encoded = part if isinstance(part, bytes) else str(part).encode()
+        pieces += (b"$%d\r\n" % len(encoded), encoded, b"\r\n")
+    return b"".join(pieces)
+
+
+# A server shrinks the buffer of a connection that was told little, and adds 16 kB when an answer does not fit: a long answer
+# first has that happen before anything is read. Its own sum over connections lags by up to a second; CLIENT LIST counts afresh.
+LONG_ANSWER = ("EVAL", "return string.rep('.', 8192)", "0")
+MEMORY = (LONG_ANSWER, ("INFO", "memory"), ("CLIENT", "LIST"), *(("MEMORY", "USAGE", key, "SAMPLES", "0") for key in BOOKKEEPING))
+LOOK = b"".join(encode_command(*command) for command in MEMORY)
+USED = re.compile(rb"used_memory:(\d+)")
+CONNECTION = re.compile(rb" tot-mem=(\d+)")
 
 
 class EventArm:
-    """See `Arm`; one connection for batches, one for everything else."""
+    """See `Arm`; one connection for batches, one for the memory limit, which must not share their buffers, one for the rest."""
 
     def __init__(self, name: str, url: str, ttl: TtlSpec) -> None:
         self.name = name
@@ -38,7 +51,8 @@ class EventArm:
         self._under_way: deque[int] = deque()
         self._server = Server(name, url)
         self._client, self._guard = self._server.client, self._server.guard
-        self._lane: Connection = self._guard(self._client.connection_pool.get_connection)
+        self._lane, self._side = (self._guard(self._client.connection_pool.get_connection) for _ in range(2))
+        self._unread = 0
         self._empty = self._budget = self._slack = 0
         self._guard(self._load)
 
@@ -56,6 +70,7 @@ class EventArm:
 
     def begin(self, run: str, empty: int, budget: int) -> Totals:
         """See `Arm.begin`."""
+        self._skip_replies()
         ttl = self._ttl
         low, high = (round(share * 1000) for share in ttl.thresholds)
         self._run = run.encode()
@@ -63,6 +78,7 @@ class EventArm:
             "aura_setup", run, ttl.long * 1000, ttl.medium * 1000, ttl.short * 1000, low, high, empty, budget, 0
         )
         self._empty, self._budget = empty, budget
+        self.look()
         self.settle()
         return self.totals()
 
@@ -89,7 +105,7 @@ class EventArm:
         command = encode_command(
             b"FCALL", b"aura_batch", b"0", self._run, seq, batch.window, batch.first, batch.clock, meta, body
         )
-        self._guard(lambda: self._lane.send_packed_command([command], check_health=False))  # type: ignore[no-untyped-call]
+        self._put(self._lane, command)
         self._under_way.append(seq)
 
     def receive(self) -> Totals:
@@ -132,8 +148,14 @@ class EventArm:
 
     def data_bytes(self) -> int:
         """Used bytes without those of connections."""
-        used, connections, _ = self._memory()
+        self.look()
+        used, connections, _ = self._seen()
         return used - connections
+
+    def look(self) -> None:
+        """See `Arm.look`."""
+        self._skip_replies()
+        self._put(self._side, LOOK)
 
     def settle(self) -> None:
         """See `Arm.settle`: Redis counts buffers and bookkeeping against the limit, but the budget is for items.
@@ -141,36 +163,47 @@ class EventArm:
         What a call's buffers take at the moment of eviction cannot be read, so the limit follows the error: a part of it is
         corrected at each window's end.
         """
+        used, connections, kept = self._seen()
         if not self._budget:
-            self._guard(lambda: self._client.config_set("maxmemory", 0))
+            self._write(0, self._empty)
             return
-        used, connections, kept = self._memory()
         data = used - connections - kept - self._empty
         if data > FULL * self._budget:
             self._slack = max(-self._budget // 4, min(self._budget // 4, self._slack + (self._budget - data) // SETTLE_SHARE))
         outside = self._empty + connections + kept + self._slack
-        self._guard(lambda: self._client.config_set("maxmemory", outside + self._budget))
-        self._guard(lambda: self._client.hset(CONFIG_KEY, "empty", outside))
+        self._write(outside + self._budget, outside)
 
-    def _memory(self) -> tuple[int, int, int]:
-        """Bytes used in all, by connections, and by the plans' bookkeeping."""
-        pipe = self._client.pipeline(transaction=False)
-        pipe.info("memory")
-        # The server's own sum over connections lags behind by up to a second; CLIENT LIST counts afresh.
-        pipe.client_list()
-        for key in BOOKKEEPING:
-            pipe.memory_usage(key, samples=0)
-        info, clients, *kept = self._guard(pipe.execute)
-        return info["used_memory"], sum(int(client["tot-mem"]) for client in clients), sum(used or 0 for used in kept)
+    def _seen(self) -> tuple[int, int, int]:
+        """Bytes used in all, by connections, and by the plans' bookkeeping, as `look` asked."""
+        _, info, clients, *kept = [self._guard(self._side.read_response) for _ in MEMORY]
+        used = USED.search(info)
+        assert used is not None
+        return int(used[1]), sum(map(int, CONNECTION.findall(clients))), sum(used or 0 for used in kept)
+
+    def _write(self, limit: int, outside: int) -> None:
+        """Set the limit and what of it is not the budget, without waiting for the answers."""
+        limits = encode_command("CONFIG", "SET", "maxmemory", limit) + encode_command("HSET", CONFIG_KEY, "empty", outside)
+        self._put(self._side, limits)
+        self._unread += 2
+
+    def _put(self, connection: Connection, commands: bytes) -> None:
+        self._guard(lambda: connection.send_packed_command([commands], check_health=False))  # type: ignore[no-untyped-call]
+
+    def _skip_replies(self) -> None:
+        for _ in range(self._unread):
+            self._guard(self._side.read_response)
+        self._unread = 0
 
     def forget(self) -> None:
         """Empty the arm, the run included."""
+        self._skip_replies()
         self._guard(lambda: self._client.execute_command("FLUSHALL", "SYNC"))  # type: ignore[no-untyped-call]
         self._seq = 0
 
     def close(self) -> None:
         """See `Arm.close`."""
-        self._lane.disconnect()  # type: ignore[no-untyped-call]
+        for connection in (self._lane, self._side):
+            connection.disconnect()  # type: ignore[no-untyped-call]
         self._client.close()
 
     def _state(self) -> dict[str, str]:

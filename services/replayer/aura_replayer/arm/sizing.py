@@ -53,6 +53,9 @@ class Scratch(Protocol):
     def receive(self) -> Totals:
         """See `Arm.receive`."""
 
+    def look(self) -> None:
+        """See `Arm.look`."""
+
     def settle(self) -> None:
         """See `Arm.settle`."""
 
@@ -83,8 +86,8 @@ def measure(
     rounds = min(CHURN_ROUNDS, max(3, CHURN_REQUESTS // len(sample)))
     load = rng.choice(log.requested, (rounds, len(sample)))
     budget = filled[0][1] - filled[0][0]
-    shares = [_bytes_per_item(arm, items, load, size, empty, budget) for arm, (empty, _) in zip(arms, filled, strict=True)]
-    per_item = float(np.mean(shares))
+    churned = [_bytes_per_item(arm, items, load, size, empty, budget) for arm, (empty, _) in zip(arms, filled, strict=True)]
+    per_item = float(np.mean([share for share, _ in churned]))
     if wanted is None:
         assert spec.memory is not None
         budget = parse_bytes(spec.memory)
@@ -94,7 +97,8 @@ def measure(
         # Redis evicts before a call and fills within it: half of a typical call's fills lie above the mean.
         budget = int((wanted + size // 4) * per_item)
     # Read again at the last moment: what a server has allocated for good meanwhile is no room for items.
-    return Sizing(budget, wanted, batch_size(wanted)), tuple(arm.data_bytes() for arm in arms)
+    empties = tuple(max(arm.data_bytes(), empty) for arm, (_, empty) in zip(arms, churned, strict=True))
+    return Sizing(budget, wanted, batch_size(wanted)), empties
 
 
 def _wanted(spec: CacheSpec, distinct: int) -> int | None:
@@ -127,19 +131,26 @@ def _empty_and_full(arm: Scratch, items: ItemTable, codes: NDArray[np.int64], si
     return empty, full
 
 
-def _bytes_per_item(arm: Scratch, items: ItemTable, load: NDArray[np.int64], size: int, empty: int, budget: int) -> float:
-    """Bytes an item takes, its share of the server's tables included, while items come and go.
+def _bytes_per_item(
+    arm: Scratch, items: ItemTable, load: NDArray[np.int64], size: int, empty: int, budget: int
+) -> tuple[float, int]:
+    """Bytes an item takes, its share of the server's tables included, while items come and go; and what the empty arm takes.
 
     `load` are rounds of requested codes, shape (rounds, n); the last half of the rounds is measured.
     """
     arm.begin("sizing", empty, budget)
-    shares = []
+    used, held = [], []
     for codes in load:
         _send(arm, items, codes, size, b"")
-        shares.append((arm.data_bytes() - empty) / max(1, arm.size()))
+        used.append(arm.data_bytes())
+        held.append(max(1, arm.size()))
+        arm.look()
         arm.settle()
     arm.forget()
-    return float(np.mean(shares[len(shares) // 2 :]))
+    # Now and then a reading misses one 16 kB buffer of a connection, which then looks like four per cent of the items.
+    empty = max(empty, arm.data_bytes())
+    half = len(used) // 2
+    return float(np.mean((np.array(used[half:]) - empty) / np.array(held[half:]))), empty
 
 
 def _send(arm: Scratch, items: ItemTable, codes: NDArray[np.int64], size: int, meta: bytes) -> None:

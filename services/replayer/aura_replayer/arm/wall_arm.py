@@ -158,6 +158,9 @@ class WallArm:
         memory = self._guard(lambda: self._client.info("memory"))
         return int(memory["used_memory"]) - int(memory["mem_clients_normal"])
 
+    def look(self) -> None:
+        """Nothing is asked, see `settle`."""
+
     def settle(self) -> None:
         """The limit stands: at a live pace buffers are small."""
 

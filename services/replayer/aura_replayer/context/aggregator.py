@@ -11,6 +11,7 @@ HALF_LIFE_FILLS = 16
 """Requests after which an old request counts half, in fills of the cache: long enough to outlive residency."""
 
 SESSION_EVENTS = 10
+HEAVIEST = 100
 RESCALE_AT = 1e30
 
 
@@ -31,6 +32,8 @@ class ContextAggregator:
         self.counts = np.zeros(0, np.int64)
         self.trend = np.zeros(0, np.int64)
         self.new_items = 0
+        self.heaviest = np.zeros(0, np.int64)
+        """Codes of the 100 items with the largest decayed counts, heaviest first."""
 
     def _grow(self, size: int) -> None:
         room = len(self._weights)
@@ -62,6 +65,10 @@ class ContextAggregator:
             self._weights /= self._scale
             self._scale = 1.0
         self._last_seen[codes] = np.flatnonzero(block.requests) + block.first_row
+        # All weights decay alike, so whoever was not requested cannot have risen among the heaviest.
+        risen = self.items[np.argsort(-self._weights[self.items], kind="stable")[:HEAVIEST]]
+        pool = np.unique(np.concatenate([self.heaviest, risen]))
+        self.heaviest = pool[np.argsort(-self._weights[pool], kind="stable")[:HEAVIEST]]
 
     def weight(self, items: NDArray[np.int64]) -> NDArray[np.float64]:
         """Decayed request counts of `items`, shape (len(items),)."""
@@ -75,14 +82,6 @@ class ContextAggregator:
     def count_before(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
         """Requests of `items` in the window before this one, shape (len(items),)."""
         return self._before[items].astype(np.int64)
-
-    def heaviest(self, count: int) -> NDArray[np.int64]:
-        """Codes of the `count` items with the largest decayed counts, heaviest first."""
-        count = min(count, int((self._weights > 0).sum()))
-        if count == 0:
-            return np.zeros(0, np.int64)
-        top = np.argpartition(-self._weights, count - 1)[:count]
-        return np.asarray(top[np.lexsort((top, -self._weights[top]))])
 
     def sample_sessions(self, count: int) -> list[NDArray[np.int64]]:
         """Positions in the window of the last 10 events of `count` groups: those with the most events, oldest event first."""

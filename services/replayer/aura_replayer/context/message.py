@@ -3,10 +3,8 @@
 import json
 import time
 
-import numpy as np
-
 from aura_contract.base import CONTRACT_VERSION
-from aura_contract.context import CacheView, Caps, context_id
+from aura_contract.context import CacheView, Caps
 from aura_contract.experiment import ExecutorSpec
 from aura_replayer.context.snapshot import WorkloadSnapshot
 
@@ -19,15 +17,10 @@ class ContextWriter:
     def __init__(self, experiment: str, run: str, caps: ExecutorSpec) -> None:
         self._experiment, self._run = experiment, run
         self._caps = Caps(max_evict=caps.max_evict, max_prefetch=caps.max_prefetch, ttl_min=caps.ttl_min, ttl_max=caps.ttl_max)
-        self._snapshot = WorkloadSnapshot("", "", np.zeros(0, np.int64))
-        self._identity = ""
 
-    def start(self, snapshot: WorkloadSnapshot) -> None:
-        """Take up a window."""
-        self._snapshot = snapshot
-        self._identity = context_id(snapshot.workload)
-
-    def message(self, arm: str, window: int, expires_at: int, cache: CacheView, *, outline: bool) -> bytes:
+    def message(
+        self, snapshot: WorkloadSnapshot, arm: str, window: int, expires_at: int, cache: CacheView, *, outline: bool
+    ) -> bytes:
         """A ContextSnapshot as JSON, with the window's items and sessions or only its outline."""
         envelope = {
             "version": CONTRACT_VERSION,
@@ -35,11 +28,11 @@ class ContextWriter:
             "run": self._run,
             "arm": arm,
             "window": window,
-            "context_id": self._identity,
+            "context_id": snapshot.identity,
             "issued_at": round(time.time(), 3),
             "expires_at": expires_at,
         }
         head = json.dumps(envelope)[:-1]
-        workload = self._snapshot.outline if outline else self._snapshot.workload
+        workload = snapshot.outline if outline else snapshot.workload
         tail = f'"cache":{cache.model_dump_json()},"caps":{self._caps.model_dump_json()}}}'
         return f'{head},"workload":{workload},{tail}'.encode()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
+from aura_contract.context import context_id
 from aura_replayer.context.aggregator import ContextAggregator
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
@@ -19,19 +20,19 @@ TOP_CATEGORIES = 12
 SESSIONS = 5
 MOST_REQUESTED = 200
 RISING = 150
-HEAVIEST = 100
 INTENDED = 50
 TITLE_CHARS = 80
 
 
 @dataclass(frozen=True)
 class WorkloadSnapshot:
-    """The log's side of a context (a `WorkloadView`) as JSON, with the item codes of its candidates in the order of their ids.
+    """The log's side of a context (a `WorkloadView`) as JSON, its `context_id`, and its candidates' item codes by their ids.
 
     `outline` is the same without items and sessions: all that a planner which never acts needs.
     """
 
     workload: str
+    identity: str
     outline: str
     candidates: NDArray[np.int64]
 
@@ -67,8 +68,9 @@ class WorkloadBuilder:
             "candidates": self._describe(codes, intents, names),
             "sessions": self._sessions(),
         }
-        outline = {**view, "top_items": (), "top_categories": (), "candidates": (), "sessions": ()}
-        return WorkloadSnapshot(to_json(view).decode(), to_json(outline).decode(), codes)
+        outline = {**view, "top_items": (), "top_categories": (), "candidates": {}, "sessions": ()}
+        workload = to_json(view).decode()
+        return WorkloadSnapshot(workload, context_id(workload), to_json(outline).decode(), codes)
 
     def _intents(self) -> dict[int, int]:
         block = self._aggregator.window
@@ -80,11 +82,11 @@ class WorkloadBuilder:
         by_count = seen.items[np.lexsort((seen.items, -seen.counts))][:MOST_REQUESTED]
         by_trend = seen.items[np.lexsort((seen.items, -seen.trend))][:RISING]
         wanted = sorted(intents, key=lambda code: (-intents[code], code))[:INTENDED]
-        chosen = np.concatenate([by_count, by_trend, np.array(wanted, np.int64), seen.heaviest(HEAVIEST)])
+        chosen = np.concatenate([by_count, by_trend, np.array(wanted, np.int64), seen.heaviest])
         _, first = np.unique(chosen, return_index=True)
         return np.asarray(chosen[np.sort(first)].astype(np.int64))
 
-    def _describe(self, codes: NDArray[np.int64], intents: dict[int, int], categories: Sequence[str]) -> list[dict[str, Any]]:
+    def _describe(self, codes: NDArray[np.int64], intents: dict[int, int], categories: Sequence[str]) -> dict[str, list[Any]]:
         seen = self._aggregator
         place = np.searchsorted(seen.items, codes) if len(seen.items) else np.zeros(len(codes), np.int64)
         place = np.minimum(place, max(0, len(seen.items) - 1))
@@ -93,30 +95,16 @@ class WorkloadBuilder:
         trend = counts - seen.count_before(codes)
         weight = np.round(seen.weight(codes), 3)
         names, titles = self._items.names, self._items.titles
-        columns = zip(
-            codes.tolist(),
-            counts.tolist(),
-            trend.tolist(),
-            weight.tolist(),
-            seen.last_seen(codes).tolist(),
-            self._items.categories[codes].tolist(),
-            strict=True,
-        )
-        return [
-            {
-                "id": number,
-                "item": names[code],
-                "count": count,
-                "trend": change,
-                "frequency": heavy,
-                "last_seen": ago,
-                "intent": intents.get(code, 0),
-                "title": titles[code][:TITLE_CHARS],
-                "category": categories[label],
-                "neighbours": (),
-            }
-            for number, (code, count, change, heavy, ago, label) in enumerate(columns)
-        ]
+        return {
+            "item": [names[code] for code in codes.tolist()],
+            "count": counts.tolist(),
+            "trend": trend.tolist(),
+            "frequency": weight.tolist(),
+            "last_seen": seen.last_seen(codes).tolist(),
+            "intent": [intents.get(code, 0) for code in codes.tolist()],
+            "title": [titles[code][:TITLE_CHARS] for code in codes.tolist()],
+            "category": [categories[label] for label in self._items.categories[codes].tolist()],
+        }
 
     def _top_items(self, categories: Sequence[str]) -> list[dict[str, Any]]:
         seen, items = self._aggregator, self._items

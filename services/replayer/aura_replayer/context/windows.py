@@ -17,6 +17,7 @@ __all__ = ["Window", "windows", "windows_ahead"]
 
 AHEAD = 2
 POLL_SECONDS = 0.1
+NO_FREQUENCY = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,14 @@ class Window:
 
 
 def windows(
-    log: EventLog, size: int, clock: EventClock, aggregator: ContextAggregator, builder: WorkloadBuilder
+    log: EventLog, size: int, clock: EventClock, aggregator: ContextAggregator, builder: WorkloadBuilder, *, levers: bool
 ) -> Iterator[Window]:
-    """All windows of `size` rows, in order."""
+    """All windows of `size` rows, in order; without `levers`, which alone need it, `frequency` stays empty."""
     first = 0
     for number, block in enumerate(log.windows(size)):
         positions = np.flatnonzero(block.requests)
         codes = block.items[positions]
-        frequency = aggregator.frequency(codes)
+        frequency = aggregator.frequency(codes) if levers else NO_FREQUENCY
         end_clock = clock.after(block.first_row + len(block) - 1, int(block.clock[-1]))
         aggregator.observe(block)
         yield Window(number, block, first, codes, block.clock[positions], frequency, end_clock, builder.build(end_clock))

@@ -1,5 +1,6 @@
 """The log as columns: blocks of rows cut into windows, with one copy in memory at a time."""
 
+import tempfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -15,6 +16,8 @@ from aura_replayer.source.clock import EventClock
 from aura_replayer.source.items import ItemTable
 
 __all__ = ["EventBlock", "EventLog"]
+
+CODE_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,9 @@ class EventLog:
         self._items = items
         self._skip = bad_rows
         self._action_codes: dict[str, int] = {}
+        # Item codes of the rows read so far, 4 bytes each: looking the ids up is most of the work on a row, and is done once.
+        self._codes = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
+        self._coded = 0
         self.bad_rows = 0
 
     @property
@@ -113,12 +119,24 @@ class EventLog:
         seconds = times.to_numpy(zero_copy_only=False).astype(np.float64) if times is not None else None
         return EventBlock(
             row,
-            self._items.encode(batch.column("item")),
+            self._item_codes(batch, row),
             requests,
             _hashes(group, n),
             actions,
             clock.read(row, n, seconds if clock.needs_times else None),
         )
+
+    def _item_codes(self, batch: pa.RecordBatch, row: int) -> NDArray[np.int32]:
+        n = batch.num_rows
+        if row + n <= self._coded:
+            self._codes.seek(row * CODE_BYTES)
+            return np.frombuffer(self._codes.read(n * CODE_BYTES), np.int32)
+        codes = self._items.encode(batch.column("item"))
+        if row == self._coded:
+            self._codes.seek(row * CODE_BYTES)
+            self._codes.write(codes.tobytes())
+            self._coded += n
+        return codes
 
     def _actions(self, column: pa.Array | None, n: int) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
         if column is None:
@@ -148,5 +166,5 @@ def _hashes(column: pa.Array | None, n: int) -> NDArray[np.uint32]:
         return np.zeros(n, np.uint32)
     encoded = column.fill_null("").dictionary_encode()
     # CRC-32 rather than hash(): the same in every process, so that sampled sessions repeat.
-    hashes = np.array([zlib.crc32(value.encode()) for value in encoded.dictionary.to_pylist()], np.uint32)
+    hashes = np.array([zlib.crc32(value.encode()) for value in encoded.dictionary.to_numpy(zero_copy_only=False)], np.uint32)
     return np.asarray(hashes[encoded.indices.to_numpy(zero_copy_only=False)])

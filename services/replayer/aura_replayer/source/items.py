@@ -54,7 +54,8 @@ class ItemTable:
     def encode(self, column: pa.Array) -> NDArray[np.int32]:
         """Codes of a column of item ids, shape (len(column),); new ids are added with their catalogue metadata."""
         encoded = column.dictionary_encode()
-        values: list[str] = encoded.dictionary.to_pylist()
+        # By way of numpy, which makes the strings five times as fast as to_pylist.
+        values: list[str] = encoded.dictionary.to_numpy(zero_copy_only=False).tolist()
         codes = list(map(self._codes.get, values))
         if None in codes:
             new = [value for value, code in zip(values, codes, strict=True) if code is None]

@@ -1,0 +1,103 @@
+"""Servers that experiments use as external ones: Redis and Kafka with passwords and TLS, and a server of files."""
+
+import secrets
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+import yaml
+from cluster import Manifest, Namespace
+from installation import Options, images
+
+__all__ = ["Certificates", "Files", "manifests", "ready", "redis_and_kafka"]
+
+HERE = Path(__file__).parent / "manifests"
+
+
+def manifests(name: str, **values: str) -> list[Manifest]:
+    """A file of e2e/manifests with its ${NAMES} filled in."""
+    text = Template((HERE / f"{name}.yaml").read_text(encoding="utf-8")).substitute(values)
+    return list(yaml.safe_load_all(text))
+
+
+def ready(namespace: Namespace, *deployments: str, seconds: int = 180) -> None:
+    """Wait until Deployments are up."""
+    for name in deployments:
+        namespace.kubectl("rollout", "status", f"deployment/{name}", f"--timeout={seconds}s", seconds=seconds + 30)
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """PEM texts: a CA of this run, and a server's certificate and key that it signed."""
+
+    ca: str
+    certificate: str
+    key: str
+
+    @classmethod
+    def new(cls, folder: Path, *hosts: str) -> "Certificates":
+        """For servers with these names."""
+        ca, ca_key, certificate, key = (folder / name for name in ("ca.pem", "ca.key", "server.pem", "server.key"))
+        fresh = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2")
+        subprocess.run((*fresh, "-subj", "/CN=e2e", "-keyout", ca_key, "-out", ca), check=True, capture_output=True)
+        names = f"subjectAltName={','.join(f'DNS:{host}' for host in hosts)}"
+        signed = ("-CA", ca, "-CAkey", ca_key, "-subj", "/CN=server", "-addext", names, "-addext", "basicConstraints=CA:FALSE")
+        subprocess.run((*fresh, *signed, "-keyout", key, "-out", certificate), check=True, capture_output=True)
+        return cls(*(path.read_text(encoding="utf-8") for path in (ca, certificate, key)))
+
+
+@dataclass(frozen=True)
+class External:
+    """Redis for the arms `baseline` and `aura`, and Kafka, with what it takes to log in."""
+
+    endpoints: dict[str, str]
+    kafka: str
+    redis_login: dict[str, str]
+    kafka_login: dict[str, str]
+
+
+def redis_and_kafka(namespace: Namespace, options: Options, folder: Path) -> External:
+    """Bring them up in a namespace; returns when they are ready."""
+    password = secrets.token_urlsafe(12)
+    domain = f"{namespace.name}.svc"
+    pems = Certificates.new(folder, f"*.{domain}")
+    pem = {"ca__crt": pems.ca, "tls__crt": pems.certificate, "tls__key": pems.key, "server__pem": pems.key + pems.certificate}
+    named = images(options)
+    values = {"NAMESPACE": namespace.name, "REDIS": named["redis"], "KAFKA": named["kafka"]}
+    namespace.apply(
+        namespace.secret("servers", password=password, **pem), *manifests("redis", **values), *manifests("kafka", **values)
+    )
+    ready(namespace, "redis-baseline", "redis-aura", "kafka")
+    return External(
+        endpoints={arm: f"redis-{arm}.{domain}:6379" for arm in ("baseline", "aura")},
+        kafka=f"kafka.{domain}:9092",
+        redis_login={"password": password, "ca__crt": pems.ca},
+        kafka_login={"username": "aura", "password": password, "ca__crt": pems.ca},
+    )
+
+
+@dataclass(frozen=True)
+class Files:
+    """An HTTP server of files inside a namespace."""
+
+    namespace: Namespace
+
+    @classmethod
+    def up(cls, namespace: Namespace, options: Options, *, claim: str | None = None) -> "Files":
+        """Bring it up, on a PersistentVolumeClaim that is there if one is named."""
+        found = manifests("files", IMAGE=images(options)["planner"])
+        if claim:
+            found[0]["spec"]["template"]["spec"]["volumes"] = [{"name": "files", "persistentVolumeClaim": {"claimName": claim}}]
+        namespace.apply(*found)
+        ready(namespace, "files")
+        return cls(namespace)
+
+    def put(self, path: str, text: str) -> None:
+        """Write a file."""
+        write = 'mkdir -p "$(dirname "$0")" && cat > "$0.new" && mv "$0.new" "$0"'
+        self.namespace.kubectl("exec", "--stdin", "deployment/files", "--", "sh", "-c", write, f"/srv/{path}", stdin=text)
+
+    def url(self, path: str) -> str:
+        """Where pods read a file."""
+        return f"http://files.{self.namespace.name}.svc:8000/{path}"
