@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from samples import UID
+from operator_samples import UID
 
 from aura_operator.experiment import Experiment, UnreadableError
 

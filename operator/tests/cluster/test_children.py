@@ -5,7 +5,7 @@ import itertools
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import child, deployment, pod
+from operator_samples import child, deployment, pod
 
 from aura_operator.blueprint import Manifest
 from aura_operator.cluster.children import Children

@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 import pytest
-from samples import UID, child
+from operator_samples import UID, child
 
 from aura_operator.blueprint import Manifest
 from aura_operator.reconcile.actions import STAMP, Action, decide, owned_by
@@ -146,6 +146,14 @@ def test_a_job_is_made_anew_for_another_template_before_the_replay_and_kept_afte
 def test_a_job_that_has_ended_is_left_alone(end: str) -> None:
     there = {**changed(job_of(), (*POD_SPEC, "image"), "b:1"), "status": {"conditions": [{"type": end, "status": "True"}]}}
     assert decided(job_of(suspend=True), there) is None
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_a_changed_catalogue_is_loaded_again_before_the_replay_alone(started: bool) -> None:
+    item = child("Job", "loader", api="batch/v1", spec={"template": copy.deepcopy(TEMPLATE)})
+    there = {**changed(item, (*POD_SPEC, "image"), "b:1"), "status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    action = decided(item, there, started=started)
+    assert (action.verb if action else None) == (None if started else "delete")
 
 
 def test_a_jobs_labels_come_back() -> None:

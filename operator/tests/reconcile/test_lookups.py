@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from samples import spec
+from operator_samples import spec
 
 from aura_contract.experiment import ExperimentSpec
 from aura_operator.blueprint import Manifest

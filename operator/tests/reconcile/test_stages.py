@@ -2,7 +2,7 @@
 
 import pytest
 from builders.sample_blueprints import EMBEDDED, EXTERNAL, MINIMAL
-from samples import replayer
+from operator_samples import ending, replayer, verdict
 
 from aura_operator.blueprint import Blueprint
 from aura_operator.reconcile.stages import plan
@@ -71,6 +71,11 @@ def test_after_the_end_results_stay_and_all_else_goes() -> None:
     succeeded = planned(EMBEDDED, Facts(replayer=replayer(succeeded=True)), finished=True)
     assert {"PersistentVolumeClaim/results", "Job/replayer"} <= succeeded
     assert not [name for name in succeeded if name.startswith(("Deployment/", "StatefulSet/", "Service/"))]
+
+
+def test_a_job_that_has_told_its_verdict_stays_though_it_has_not_ended_yet() -> None:
+    told = replayer(ending=ending(0, "done", verdict()))
+    assert "Job/replayer" in planned(MINIMAL, Facts(replayer=told), finished=True)
 
 
 def test_a_job_that_was_stopped_by_the_deadline_goes_too() -> None:

@@ -1,7 +1,7 @@
 """The eight conditions: what each says in every situation, and since when."""
 
 import pytest
-from samples import READY, condition, ending, observation, progress, replayer, spec, verdict
+from operator_samples import READY, condition, ending, observation, progress, replayer, spec, verdict
 
 from aura_contract.status import ExperimentStatus
 from aura_operator.status.derive import derive

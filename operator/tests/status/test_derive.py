@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import CREATED, READY, condition, ending, observation, progress, replayer, spec, verdict
+from operator_samples import CREATED, READY, condition, ending, observation, progress, replayer, spec, verdict
 
 from aura_contract.status import ExperimentStatus
 from aura_operator.status.derive import active_until, derive, stamp, waiting_for
@@ -139,6 +139,11 @@ def test_an_arm_that_stays_lost_ends_the_experiment_after_five_attempts(restarts
     if phase == "Failed":
         assert status.message == "the server of arm aura lost its memory; gave up after 5 attempts"
         assert condition(status, "Failed").reason == "PartLost"
+
+
+def test_an_arm_that_does_not_answer_before_the_start_is_waited_for() -> None:
+    lost = replayer(address=None, restarts=99, ending=ending(3, "the server of arm aura refuses the password"))
+    assert derive(observation(facts=Facts(servers=READY, replayer=lost))).finished_at is None
 
 
 @pytest.mark.parametrize("code", [1, 2, 130])

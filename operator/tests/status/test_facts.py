@@ -1,6 +1,6 @@
 """Facts: what is read from Deployments, StatefulSets, Jobs and pods."""
 
-from samples import child, deployment, ending, job, pod, terminated, verdict
+from operator_samples import child, deployment, ending, job, pod, terminated, verdict
 
 from aura_operator.status.facts import Facts, PartState, component, gather
 

@@ -1,6 +1,6 @@
 """Results in the status are text, with as many decimals as a reader may trust."""
 
-from samples import progress, verdict
+from operator_samples import progress, verdict
 
 from aura_operator.status.results import from_progress, from_verdict
 

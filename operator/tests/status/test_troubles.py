@@ -1,7 +1,7 @@
 """The exact words of every trouble with pods: they name the object and say what to do."""
 
 import pytest
-from samples import child, ending, pod, spec, terminated, verdict, waiting
+from operator_samples import child, ending, pod, spec, terminated, verdict, waiting
 
 from aura_operator.blueprint import Manifest
 from aura_operator.status.facts import gather
@@ -97,6 +97,14 @@ def test_a_part_that_ends_again_and_again_is_quoted_by_the_end_of_what_it_said()
 def test_a_part_that_said_nothing_is_quoted_by_its_exit_code() -> None:
     assert only(pod("executor-aura", terminated(137, restarts=2, last=True))) == Trouble(
         "PartFailing", "executor-aura ended 2 times (pod grocer-executor-aura-x): exit code 137", servers=False
+    )
+
+
+def test_a_model_that_cannot_be_pulled_names_its_field() -> None:
+    container = terminated(1, restarts=2, last=True, message="pull model manifest: file does not exist")
+    assert only(pod("ollama", container)) == Trouble(
+        "ModelNotPulled",
+        "the embedded Ollama ended (pod grocer-ollama-x): pull model manifest: file does not exist; correct spec.planner.model",
     )
 
 
