@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from aura_contract.experiment import ExperimentSpec
 from aura_contract.status import ExperimentStatus
 
 __all__ = ["Experiment", "UnreadableError"]
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class UnreadableError(ValueError):
@@ -34,13 +36,8 @@ class Experiment:
     def read(cls, body: Mapping[str, Any]) -> "Experiment":
         """From the resource's body; raises UnreadableError with one sentence."""
         metadata = body["metadata"]
-        try:
-            spec = ExperimentSpec.model_validate(dict(body["spec"]))
-            status = ExperimentStatus.model_validate(_known(dict(body.get("status") or {})))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise UnreadableError(f"spec.{where}: {first['msg']}; correct it and apply it again") from error
+        spec = _read(ExperimentSpec, "spec", dict(body["spec"]))
+        status = _read(ExperimentStatus, "status", _known(dict(body.get("status") or {})))
         return cls(
             name=metadata["name"],
             namespace=metadata["namespace"],
@@ -51,6 +48,15 @@ class Experiment:
             spec=spec,
             status=status,
         )
+
+
+def _read(model: type[Model], part: str, value: dict[str, Any]) -> Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(step) for step in (part, *first["loc"]))
+        raise UnreadableError(f"{where}: {first['msg']}; correct it and apply it again") from error
 
 
 def _known(status: dict[str, Any]) -> dict[str, Any]:

@@ -58,10 +58,10 @@ def _one(item: Manifest, there: Manifest | None, uid: str, started: bool) -> Act
 
 
 def _whole(item: Manifest, there: Manifest) -> Action | None:
+    item = _stamped(item)
     if item["kind"] == "StatefulSet":
         # The size of a volume is that of the first time, which Kubernetes lets nobody change.
         item = {**item, "spec": {**item["spec"], "volumeClaimTemplates": there["spec"].get("volumeClaimTemplates")}}
-    item = _stamped(item)
     path = difference(item, there)
     return Action("apply", item, path) if path else None
 

@@ -7,7 +7,10 @@ from aura_contract.status import Condition, ConditionType, Phase
 from aura_operator.status.facts import Facts
 from aura_operator.status.troubles import Trouble
 
-__all__ = ["Situation", "conditions"]
+__all__ = ["MESSAGE", "Situation", "conditions"]
+
+MESSAGE = 2048
+"""Longest message that the definition allows: a longer one would keep the whole status from being written."""
 
 Aspect = tuple[bool | None, str, str]
 """Status (None is Unknown), reason and message."""
@@ -46,7 +49,7 @@ def _condition(name: ConditionType, aspect: Aspect, before: Condition | None, ge
     status = "Unknown" if holds is None else str(holds)
     since = before.last_transition_time if before and before.status == status else now
     return Condition(
-        type=name, status=status, reason=reason, message=message[:2048],
+        type=name, status=status, reason=reason, message=message[:MESSAGE],
         observed_generation=generation, last_transition_time=since,
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from aura_contract.experiment import ExperimentSpec
 from aura_contract.results import Progress, Verdict
 from aura_contract.status import ExperimentStatus, Phase, PlannersStatus
 from aura_operator.naming import selector
-from aura_operator.status.conditions import Situation, conditions
+from aura_operator.status.conditions import MESSAGE, Situation, conditions
 from aura_operator.status.facts import PLANNER, Facts
 from aura_operator.status.results import from_progress, from_verdict
 from aura_operator.status.troubles import PART_LOST, Trouble
@@ -70,7 +70,7 @@ def derive(seen: Observation) -> ExperimentStatus:
     now = stamp(seen.now)
     found |= {
         "phase": phase,
-        "message": _message(situation),
+        "message": _message(situation)[:MESSAGE],
         "observed_generation": seen.generation,
         "run": seen.run,
         "started_at": before.started_at or (now if _has_started(seen) else None),

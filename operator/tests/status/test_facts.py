@@ -1,0 +1,84 @@
+"""Facts: what is read from Deployments, StatefulSets, Jobs and pods."""
+
+from operator_samples import child, deployment, ending, job, pod, terminated, verdict
+
+from aura_operator.status.facts import Facts, PartState, component, gather
+
+
+def test_parts_are_sorted_by_what_they_are() -> None:
+    facts = gather(
+        [
+            deployment("redis-aura"), deployment("kafka", 0, kind="StatefulSet"), deployment("planner", 1, 2),
+            deployment("executor-aura"), child("Service", "kafka", api="v1", spec={}),
+        ]
+    )  # fmt: skip
+    assert facts.servers == (PartState("redis-aura", 1, 1), PartState("kafka", 1, 0))
+    assert (facts.planners, facts.executors) == (PartState("planner", 2, 1), (PartState("executor-aura", 1, 1),))
+    assert [part.is_ready for part in facts.servers] == [True, False]
+
+
+def test_readiness_of_an_older_generation_does_not_count() -> None:
+    item = deployment("kafka", generation=1)
+    item["metadata"]["generation"] = 2
+    assert gather([item]).servers == (PartState("kafka", 1, 0),)
+
+
+def test_a_part_scaled_to_nothing_is_ready() -> None:
+    assert PartState("planner", 0, 0).is_ready
+
+
+def test_nothing_is_known_of_an_empty_namespace() -> None:
+    assert gather([]) == Facts()
+
+
+def test_a_loader_is_unknown_then_running_then_done() -> None:
+    assert [gather(found).loaded for found in ([], [job("loader")], [job("loader", succeeded=1)])] == [None, False, True]
+
+
+def test_the_replayer_is_its_newest_living_pod() -> None:
+    old, new, going = (pod("replayer", name=name, age=age, podIP="10.0.0.1") for name, age in (("a", 1), ("b", 2), ("c", 3)))
+    going["metadata"]["deletionTimestamp"] = "2026-05-04T12:00:00Z"
+    state = gather([job("replayer"), new, old, going]).replayer
+    assert state is not None
+    assert state.pod == "b"
+
+
+def test_an_address_is_that_of_a_running_container_alone() -> None:
+    running = pod("replayer", {"state": {"running": {}}, "restartCount": 2}, podIP="10.0.0.1")
+    ended = pod("replayer", terminated(1), podIP="10.0.0.1")
+    states = [gather([job("replayer", suspend=True), one]).replayer for one in (running, ended)]
+    assert [(state.address, state.restarts, state.suspended) for state in states] == [("10.0.0.1", 2, True), (None, 0, True)]
+
+
+def test_an_ending_is_read_from_this_try_or_the_last() -> None:
+    lost, good = ending(3, "lost"), ending(0, "done", verdict())
+    again = pod("replayer", terminated(3, last=True, message=lost))
+    done = pod("replayer", {**terminated(0, message=good), "lastState": terminated(3, message=lost)["state"]})
+    assert gather([job("replayer"), again]).replayer.ending == lost
+    assert gather([job("replayer", succeeded=1), done]).replayer.ending == good
+
+
+def test_an_ending_that_cannot_be_read_is_none() -> None:
+    for message in ("", "Killed", '{"exit_code": "x"}'):
+        assert gather([job("replayer"), pod("replayer", terminated(137, message=message))]).replayer.ending is None
+
+
+def test_a_replayer_without_its_job_is_none() -> None:
+    assert gather([pod("replayer", terminated(0))]).replayer is None
+
+
+def test_refusals_are_kept_by_component() -> None:
+    conditions = [{"type": "Available", "status": "False"}, {"type": "ReplicaFailure", "status": "True", "message": "quota"}]
+    item = child("Deployment", "planner", spec={}, status={"conditions": conditions})
+    assert gather([item]).refused == {"planner": "quota"}
+
+
+def test_facts_can_be_kept_without_pods() -> None:
+    facts = gather([job("replayer"), pod("replayer", terminated(3, message=ending(3, "lost")))])
+    assert facts.pods
+    assert facts.without_pods().pods == ()
+    assert facts.without_pods().replayer == facts.replayer
+
+
+def test_an_object_without_labels_belongs_to_no_component() -> None:
+    assert component({"metadata": {}}) == ""
