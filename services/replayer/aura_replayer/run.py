@@ -18,7 +18,7 @@ from aura_replayer.arm.event_arm import EventArm
 from aura_replayer.arm.sizing import Sizing, measure
 from aura_replayer.arm.wall_arm import WallArm
 from aura_replayer.context.message import ContextWriter
-from aura_replayer.desk import PlanDesk
+from aura_replayer.desk import ArmPlans, PlanDesk
 from aura_replayer.lane import Lane
 from aura_replayer.monitor import Monitor
 from aura_replayer.replay import Replay
@@ -153,7 +153,7 @@ class Run:
             settings.run,
             self._records,
             {arm: state.counts() for arm, state in desk.arms.items()},
-            {"baseline": None, **spec.planned_arms},
+            {"baseline": None, **{arm: _planner(backend, desk.arms[arm]) for arm, backend in spec.planned_arms.items()}},
             capacity_items=sizing.capacity_items,
             events=rows,
             bad_rows=bad_rows,
@@ -186,6 +186,11 @@ class Run:
             }
         )
         self._monitor.update(progress)
+
+
+def _planner(backend: str, plans: ArmPlans) -> str:
+    """What planned for an arm: with `auto` that is known from its plans alone."""
+    return plans.planner or backend if backend == "auto" else backend
 
 
 def _arm_progress(lane: Lane, desk: PlanDesk | None) -> ArmProgress:
