@@ -184,9 +184,10 @@ class EventArm:
 
     def _write(self, limit: int, outside: int) -> None:
         """Set the limit and what of it is not the budget, without waiting for the answers."""
-        limits = encode_command("CONFIG", "SET", "maxmemory", limit) + encode_command("HSET", CONFIG_KEY, "empty", outside)
-        self._put(self._side, limits)
-        self._unread += 2
+        # A server that a new connection has filled would refuse to store anything.
+        lifted, note = encode_command("CONFIG", "SET", "maxmemory", 0), encode_command("HSET", CONFIG_KEY, "empty", outside)
+        self._put(self._side, lifted + note + encode_command("CONFIG", "SET", "maxmemory", limit))
+        self._unread += 3
 
     def _put(self, connection: Connection, commands: bytes) -> None:
         self._guard(lambda: connection.send_packed_command([commands], check_health=False))  # type: ignore[no-untyped-call]
