@@ -9,7 +9,7 @@ import numpy as np
 from aura_contract.plan import Policy
 from aura_contract.results import WindowRecord
 from aura_replayer.arm.base import COUNTERS, Arm, Batch, Totals
-from aura_replayer.source.events import EventBlock
+from aura_replayer.source.spool import EventBlock
 
 __all__ = ["IN_FLIGHT", "Lane"]
 

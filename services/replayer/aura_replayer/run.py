@@ -73,7 +73,7 @@ class Run:
         self._show("measuring")
         catalog = open_catalog(spec.catalog, spec.dependencies.mongodb, settings.base)
         items = ItemTable(catalog, spec.cache.payload_bytes)
-        log = EventLog(spec.workload, settings.base, items, settings.bad_rows)
+        log = EventLog(spec.workload, settings.base, items, settings.bad_rows, settings.out)
         summary = scan(log, items)
         sizing = self._lanes_and_sizing(items, summary)
         desk = self._desk(topics)
