@@ -130,3 +130,4 @@ toolchain: $(STAMPS)/venv
 	@command -v cargo >/dev/null || { echo "make: needs cargo; install Rust (rustup) and open a new shell" >&2; exit 1; }
 	@# The executor's Kafka client is C underneath and builds itself.
 	@for tool in cc c++ make; do command -v $$tool >/dev/null || { echo "make: needs $$tool; install a C and C++ compiler (Debian: apt-get install build-essential)" >&2; exit 1; }; done
+	@pkg-config --exists openssl 2>/dev/null || { echo "make: needs OpenSSL's headers; install them (Debian: apt-get install pkg-config libssl-dev)" >&2; exit 1; }

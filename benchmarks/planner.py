@@ -1,13 +1,16 @@
 """The planner's own work on a window of 500 candidates, from the message's bytes to the plan's bytes, without the model.
 
-Milliseconds at the median and the 99th percentile, by the wall's clock and of processor time alone (what is left when the machine
-is busy with other things). The model is a stand-in that answers at once, so prompt, parsing and checks are in.
+Milliseconds at the median and the 99th percentile, three times: by the wall's clock, by that clock without the time in which the
+kernel let other processes run instead (`own`, which counts), and of processor time alone. On an idle machine all three are alike;
+on a busy one the first measures the other processes. The model is a stand-in that answers at once, so prompt, parsing and checks
+are in.
 """
 
 import gc
 import json
 import random
 import time
+from pathlib import Path
 from typing import Any
 
 from results import Result, below
@@ -123,17 +126,26 @@ def measure(reasoner: Reasoner, windows: int) -> dict[str, float]:
     spec = ExperimentSpec.model_validate({"workload": {"source": {"path": "log"}}, "cache": {"capacity": "5%"}})
     pipeline = Pipeline(reasoner, spec, Enrichment(Shelf(), None, 128))
     messages = [message(window) for window in range(50)]
-    wall, processor = [], []
+    wall, own, processor = [], [], []
     gc.collect()
     gc.freeze()
     for turn in range(windows + 10):
         time.sleep(PAUSE)
-        started, worked = time.perf_counter(), time.thread_time()
+        waited, started, worked = queued(), time.perf_counter(), time.thread_time()
         made = pipeline.plan(ContextSnapshot.model_validate_json(messages[turn % 50]))
         wall.append((time.perf_counter() - started - made.decision.model_s) * 1000)
         processor.append((time.thread_time() - worked) * 1000)
+        own.append(wall[-1] - (queued() - waited) * 1000)
         assert made.plan.outcome in {"planned", "noop"}, made.plan.reason
-    return {**_spread("", wall[10:]), **_spread("cpu_", processor[10:])}
+    return {**_spread("", wall[10:]), **_spread("own_", own[10:]), **_spread("cpu_", processor[10:])}
+
+
+def queued() -> float:
+    """Seconds that this thread has been ready to run and was not let; 0 where the kernel does not count them."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 def _spread(name: str, times: list[float]) -> dict[str, float]:
@@ -142,7 +154,7 @@ def _spread(name: str, times: list[float]) -> dict[str, float]:
 
 
 def planner_benchmarks() -> list[Result]:
-    """`planner_overhead_p99_ms`: the slowest reasoner's time a window by the wall's clock."""
+    """`planner_overhead_p99_ms`: the slowest reasoner's own time a window."""
     model = Instant()
     reasoners: dict[str, Reasoner] = {
         "noop": NoopReasoner(),
@@ -154,4 +166,4 @@ def planner_benchmarks() -> list[Result]:
     found = {name: measure(reasoner, WINDOWS) for name, reasoner in reasoners.items()}
     for name, figures in found.items():
         print(f"  {name}: {figures}")
-    return [below("planner_overhead_p99_ms", max(figures["p99_ms"] for figures in found.values()), "ms a window", 5.0)]
+    return [below("planner_overhead_p99_ms", max(figures["own_p99_ms"] for figures in found.values()), "ms a window", 5.0)]

@@ -88,12 +88,19 @@ def _create(options: Options) -> None:
 def _load(options: Options) -> None:
     named = images(options)
     for part, image in named.items():
-        there = subprocess.run(("docker", "image", "inspect", image), capture_output=True, check=False).returncode == 0
-        if not there and part in OWN:
+        local = subprocess.run(("docker", "image", "inspect", image), capture_output=True, check=False).returncode == 0
+        if not local and part in OWN:
             raise Refused(f"image {image} is not built; run make images")
-        if not there:
+        if not local:
             run("docker", "pull", "--quiet", image, seconds=1200)
-    run("kind", "load", "docker-image", *named.values(), "--name", options.cluster, seconds=1200)
+    # A node that is reused has most of them already.
+    path = OUT / f"{options.cluster}.images.json"
+    there: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if options.reuse and path.exists() else {}
+    ids = {image: run("docker", "image", "inspect", "--format={{.Id}}", image).strip() for image in named.values()}
+    new = [image for image, number in ids.items() if there.get(image) != number]
+    if new:
+        run("kind", "load", "docker-image", *new, "--name", options.cluster, seconds=1200)
+    path.write_text(json.dumps(ids), encoding="utf-8")
 
 
 def upgrade(options: Options, **settings: Any) -> None:

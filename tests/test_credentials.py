@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis as client
 from tls_front import Certificates, TlsFront
 
 from aura_bus import BusError, Publisher, Subscriber, ensure_topics
 from aura_cli.embedded import Household
+from aura_cli.embedded.kafka import start_broker
 from aura_cli.embedded.redis import start_redis
 from aura_contract.credentials import PARTS, Part, adopt, credentials
 from aura_contract.dependencies import DependenciesSpec
 from aura_contract.experiment import TtlSpec
 from aura_contract.manifest import ManifestError
+from aura_contract.results import Verdict
 from aura_data.catalog import MongoCatalog
 from aura_data.errors import ServerError
 from aura_data.neighbours import MilvusNeighbours
@@ -160,9 +163,9 @@ def test_redis_with_a_wrong_password(redis: tuple[int, str], told: Set, password
 
 def test_files_and_pairs_are_checked(told: Set, tmp_path: Path) -> None:
     told("KAFKA", ca=tmp_path / "none.pem")
-    for client in (lambda: ensure_topics("k:1", {"t": 1}), lambda: Publisher("k:1"), lambda: Subscriber("k:1", ["t"], group="g")):
+    for start in (lambda: ensure_topics("k:1", {"t": 1}), lambda: Publisher("k:1"), lambda: Subscriber("k:1", ["t"], group="g")):
         with pytest.raises(ManifestError) as caught:
-            client()
+            start()
         sentence = "cannot be read; name a PEM file that this user may read"
         assert str(caught.value) == f"AURA_KAFKA_CA={tmp_path}/none.pem: {sentence}"
     (tmp_path / "c.pem").touch()
@@ -231,3 +234,60 @@ def test_loader_with_nothing_to_load(tmp_path: Path) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     sentence = f"{tmp_path}/experiment.yaml: spec.catalog is missing; name the catalogue that is to be loaded"
     assert (done.returncode, done.stderr) == (2, f"aura-loader: {sentence}\n")
+
+
+RUN = """
+apiVersion: aura.dev/v1alpha1
+kind: AuraExperiment
+metadata: {{name: outside}}
+spec:
+  workload: {{source: {{dataset: complete-journey}}, requests: [purchase], limit: 20000}}
+  cache: {{capacity: 5%}}
+  planner: {{backend: heuristic}}
+  dependencies:
+    redis: {{external: {{tls: true, endpoints: {{baseline: "127.0.0.1:{baseline}", aura: "127.0.0.1:{aura}"}}}}}}
+    kafka: {{external: {{endpoint: "{kafka}"}}}}
+"""
+
+
+def run(folder: Path, manifest: str) -> subprocess.CompletedProcess[str]:
+    (folder / "experiment.yaml").write_text(manifest)
+    argv = [sys.executable, "-m", "aura_cli", "run", str(folder / "experiment.yaml"), "--out", str(folder / "out"), "--force"]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False)
+
+
+def test_run_on_servers_of_the_users_own_leaves_them_as_they_were(
+    servers: Household, front: Front, told: Set, certificates: Certificates, tmp_path: Path
+) -> None:
+    ports, clients = [], []
+    password = "a-secret-word"
+    for arm in ("baseline", "aura"):
+        url = start_redis(servers, f"own-{arm}").url
+        clients.append(client.Redis.from_url(url))
+        clients[-1].config_set("requirepass", password)
+        ports.append(front(int(url.rpartition(":")[2].removesuffix("/0"))))
+    told("REDIS", password=password, ca=certificates.ca)
+    manifest = RUN.format(baseline=ports[0], aura=ports[1], kafka=start_broker(servers).address)
+    done = run(tmp_path, manifest)
+    assert done.returncode == 0, done.stderr
+    arms = Verdict.model_validate_json((tmp_path / "out" / "verdict.json").read_text()).arms
+    assert (arms["aura"].requests, arms["aura"].plans.applied) == (20_000, 3)
+    for one in clients:
+        assert (one.dbsize(), one.function_list(), one.config_get("maxmemory")) == (0, [], {"maxmemory": "0"})
+    assert password not in "".join(path.read_text(errors="replace") for path in (tmp_path / "out").rglob("*") if path.is_file())
+    clients[1].set("item:mine", "1")
+    done = run(tmp_path, manifest)
+    sentence = "holds 1 keys that are not an experiment's; an arm needs a whole server, so name one that is empty"
+    assert (done.returncode, done.stderr) == (2, f"aura: Redis of arm aura at 127.0.0.1:{ports[1]} {sentence}\n")
+    assert clients[1].get("item:mine") == b"1"
+
+
+def test_redis_that_may_not_be_configured(redis: tuple[int, str], told: Set) -> None:
+    port, password = redis
+    with client.Redis(port=port, password=password) as admin:
+        admin.acl_setuser("narrow", enabled=True, passwords=["+p"], keys=["*"], commands=["+@all", "-config"])
+    told("REDIS", username="narrow", password="p")
+    with pytest.raises(ArmLost) as caught:
+        use("REDIS", port)
+    assert str(caught.value).startswith(f"Redis of arm aura at 127.0.0.1:{port} does not allow CONFIG SET maxmemory (")
+    assert str(caught.value).endswith("); name a server of which this user may set the memory limit and policy")

@@ -15,6 +15,7 @@ use crate::job::{Applied, Job, Outcome, Reply, Report, Work};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::redis_link::{Answer, RedisLink, Stop};
+use crate::redis_server::explained;
 use crate::{arm, plain};
 
 const FIRST_EARLY_PAUSE: Duration = Duration::from_millis(1);
@@ -133,7 +134,7 @@ impl Applier {
                     self.link.answered();
                     return Ok(());
                 }
-                Err(error) => self.lost(&error.to_string()).await?,
+                Err(error) => self.lost(&explained(&error)).await?,
             }
         }
     }
@@ -227,7 +228,7 @@ impl Applier {
                 }
             }
             Err(error) => {
-                self.lost(&error.to_string()).await?;
+                self.lost(&explained(&error)).await?;
                 for job in jobs {
                     self.alone(job, true).await?;
                 }
@@ -262,7 +263,7 @@ impl Applier {
                 Ok(last) => break last,
                 Err(error) => {
                     again = true;
-                    self.lost(&error.to_string()).await?;
+                    self.lost(&explained(&error)).await?;
                 }
             }
         };

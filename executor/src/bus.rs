@@ -54,6 +54,7 @@ pub struct BusSettings {
 /// Takes librdkafka's events: one line when the broker goes, one when it is back.
 #[derive(Clone)]
 pub struct Events {
+    kafka: String,
     metrics: Arc<Metrics>,
     down: Arc<AtomicBool>,
 }
@@ -75,11 +76,27 @@ impl ClientContext for Events {
         let gone = error
             .rdkafka_error_code()
             .is_some_and(|code| matches!(code, RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure));
-        if !gone {
+        if let Some(advice) = advice(&error, reason) {
+            warn!(kafka = %self.kafka, reason, "Kafka {advice}");
+        } else if !gone {
             warn!(%error, reason, "Kafka");
         } else if !self.down.swap(true, Ordering::Relaxed) {
             warn!(%error, reason, "Kafka does not answer; trying until it does");
         }
+    }
+}
+
+/// What to say when the broker refuses us or is not trusted.
+fn advice(error: &KafkaError, reason: &str) -> Option<&'static str> {
+    match error.rdkafka_error_code()? {
+        RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed => {
+            Some("refuses user and password; correct AURA_KAFKA_USERNAME, AURA_KAFKA_PASSWORD and AURA_KAFKA_MECHANISM")
+        }
+        RDKafkaErrorCode::SSL if reason.contains("verify") => {
+            Some("has a certificate that is not trusted; give its CA in AURA_KAFKA_CA, in Kubernetes ca.crt")
+        }
+        RDKafkaErrorCode::SSL => Some("does not take our TLS; correct AURA_KAFKA_TLS, AURA_KAFKA_CERT and AURA_KAFKA_KEY"),
+        _ => None,
     }
 }
 
@@ -116,7 +133,7 @@ impl Bus {
     /// # Errors
     /// When librdkafka does not take an option.
     pub fn new(settings: &BusSettings, arm: &str, metrics: &Arc<Metrics>) -> KafkaResult<Self> {
-        let events = Events { metrics: metrics.clone(), down: Arc::new(AtomicBool::new(false)) };
+        let events = Events { kafka: settings.kafka.clone(), metrics: metrics.clone(), down: Arc::new(AtomicBool::new(false)) };
         let consumer = with_options(consumer_config(settings), settings).create_with_context(events.clone())?;
         let producer = with_options(producer_config(settings), settings).create_with_context(events.clone())?;
         let admin = with_options(base_config(settings), settings).create_with_context(events.clone())?;
@@ -126,8 +143,8 @@ impl Bus {
 
     /// Creates the topics that are missing and tells whether all are there.
     pub async fn create_topics(&self) -> bool {
-        let names = [&self.topics.plan, &self.topics.applied, &self.topics.dead_letters];
-        let wanted: Vec<_> = names.iter().map(|name| NewTopic::new(name, self.partitions, TopicReplication::Fixed(-1))).collect();
+        let topics = [(&self.topics.plan, self.partitions), (&self.topics.applied, 1), (&self.topics.dead_letters, 1)];
+        let wanted = topics.map(|(name, partitions)| NewTopic::new(name, partitions, TopicReplication::Fixed(-1)));
         let options = AdminOptions::new().request_timeout(Some(ADMIN_TIMEOUT));
         match self.admin.create_topics(&wanted, &options).await {
             Ok(results) => {

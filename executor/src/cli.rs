@@ -8,7 +8,9 @@ use clap::Parser;
 use crate::admissibility::Caps;
 use crate::applier::Mode;
 use crate::bus::{BusSettings, Topics};
+use crate::credentials::Credentials;
 use crate::job::Scope;
+use crate::redis_server::RedisServer;
 
 const GROUP: &str = "policy-executor-group";
 
@@ -16,7 +18,10 @@ const EXAMPLES: &str = "Examples:
   aura-executor --kafka 127.0.0.1:9092 --redis redis://127.0.0.1:6379
   aura-executor --kafka kafka:9092 --redis redis://redis-random:6379 --arm random --run 2024-07-01 --listen 0.0.0.0:9101
   aura-executor --kafka 127.0.0.1:9092 --redis redis://127.0.0.1:6379 --mode plain --topic-prefix demo-
-  AURA_KAFKA_OPTION='security.protocol=sasl_plaintext;sasl.mechanism=PLAIN' aura-executor --kafka kafka:9092 --redis redis://redis:6379";
+  AURA_KAFKA_USERNAME=aura AURA_KAFKA_PASSWORD=… AURA_KAFKA_CA=ca.crt aura-executor --kafka kafka:9093 --redis rediss://redis:6379
+
+User, password and certificates come from AURA_KAFKA_… and AURA_REDIS_…: USERNAME, PASSWORD, TLS=true, CA, CERT, KEY, and
+AURA_KAFKA_MECHANISM (SCRAM-SHA-512 by default).";
 
 /// Applies cache plans from Kafka to one arm on Redis, and says what it did.
 #[derive(Parser)]
@@ -40,7 +45,7 @@ pub struct Cli {
     /// Consumer group [default: policy-executor-group, for another arm policy-executor-group.ARM]
     #[arg(long, env = "AURA_GROUP", value_name = "NAME")]
     group: Option<String>,
-    /// Redis of the arm; a password in it is never shown
+    /// Redis of the arm, HOST:PORT or a url; a password in it is never shown
     #[arg(long, env = "AURA_REDIS", hide_env_values = true, value_name = "URL")]
     redis: String,
     /// How plans reach Redis
@@ -61,8 +66,8 @@ pub struct Cli {
     /// Address of /metrics, /healthz and /readyz; port 0 takes a free one and logs it
     #[arg(long, env = "AURA_LISTEN", default_value = "127.0.0.1:9101", value_name = "HOST:PORT")]
     listen: SocketAddr,
-    /// Partitions of topics that are created
-    #[arg(long, env = "AURA_PARTITIONS", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=1000), value_name = "N")]
+    /// Partitions of the plan topic, if it is created
+    #[arg(long, env = "AURA_PARTITIONS", default_value_t = 8, value_parser = clap::value_parser!(i32).range(1..=1000), value_name = "N")]
     partitions: i32,
     /// How long Redis may be away before the executor gives up
     #[arg(long, env = "AURA_REDIS_TIMEOUT", default_value_t = 30.0, value_name = "SECONDS")]
@@ -85,9 +90,7 @@ pub struct Settings {
     pub scope: Scope,
     pub bus: BusSettings,
     pub mode: Mode,
-    pub redis: redis::Client,
-    /// The Redis url without user and password.
-    pub redis_name: String,
+    pub redis: RedisServer,
     pub redis_timeout: Duration,
     pub listen: SocketAddr,
 }
@@ -103,11 +106,9 @@ impl Cli {
         }
         let redis_timeout = Duration::try_from_secs_f64(self.redis_timeout)
             .map_err(|_| format!("--redis-timeout {} is no number of seconds", self.redis_timeout))?;
-        let redis_name = redacted(&self.redis);
-        // The error is not shown: it may quote the url.
-        let redis = redis::Client::open(self.redis.as_str())
-            .map_err(|_| format!("--redis {redis_name} is no url such as redis://127.0.0.1:6379"))?;
-        let mut options = Vec::new();
+        let environment = |name: &str| std::env::var(name).ok();
+        let redis = RedisServer::new(&self.redis, &Credentials::of("REDIS", environment)?)?;
+        let mut options = Credentials::of("KAFKA", environment)?.kafka_options();
         for option in &self.kafka_option {
             let (key, value) = option.split_once('=').ok_or("--kafka-option needs KEY=VALUE")?;
             options.push((key.trim().to_owned(), value.to_owned()));
@@ -129,7 +130,6 @@ impl Cli {
             bus: BusSettings { kafka: self.kafka, group, topics, partitions: self.partitions, options },
             mode: self.mode,
             redis,
-            redis_name,
             redis_timeout,
             listen: self.listen,
         })
@@ -140,26 +140,9 @@ fn group_of(arm: &str) -> String {
     if arm == "aura" { GROUP.to_owned() } else { format!("{GROUP}.{arm}") }
 }
 
-/// A url without what stands between `//` and the last `@`.
-fn redacted(url: &str) -> String {
-    match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}***@{}", &url[..scheme + 3], &url[at + 1..]),
-        (None, Some(at)) => format!("***@{}", &url[at + 1..]),
-        _ => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_password_is_not_shown() {
-        assert_eq!(redacted("redis://:secret@host:1/0"), "redis://***@host:1/0");
-        assert_eq!(redacted("redis://user:se@cret@host"), "redis://***@host");
-        assert_eq!(redacted("secret@host"), "***@host");
-        assert_eq!(redacted("redis://host:1"), "redis://host:1");
-    }
 
     #[test]
     fn a_bad_redis_url_is_named_without_its_password() {

@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, ServerErrorKind};
+use redis::{ErrorKind, RedisError, ServerErrorKind};
 use thiserror::Error;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::job::Reply;
 use crate::metrics::Metrics;
+use crate::redis_server::{RedisServer, explained};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -48,7 +47,7 @@ impl Answer {
         let passing =
             matches!(error.kind(), ErrorKind::Server(BusyLoading | ClusterDown | MasterDown | NoPerm | ReadOnly | TryAgain));
         if passing || matches!(error.code(), Some("BUSY" | "NOAUTH" | "MISCONF")) {
-            Self::Unready(text)
+            Self::Unready(explained(error))
         } else if text.to_ascii_lowercase().contains("function not found") {
             Self::NoFunction(text)
         } else {
@@ -59,8 +58,7 @@ impl Answer {
 
 /// The one connection, with its history of failures.
 pub struct RedisLink {
-    client: Client,
-    address: String,
+    server: RedisServer,
     patience: Duration,
     metrics: Arc<Metrics>,
     stop: watch::Receiver<bool>,
@@ -75,10 +73,10 @@ struct Trouble {
 }
 
 impl RedisLink {
-    /// A link to `client`; `address` is what messages call it (without a password), `patience` how long Redis may be away.
+    /// A link to `server`; `patience` is how long it may be away.
     #[must_use]
-    pub fn new(client: Client, address: String, patience: Duration, metrics: Arc<Metrics>, stop: watch::Receiver<bool>) -> Self {
-        Self { client, address, patience, metrics, stop, connection: None, trouble: None }
+    pub fn new(server: RedisServer, patience: Duration, metrics: Arc<Metrics>, stop: watch::Receiver<bool>) -> Self {
+        Self { server, patience, metrics, stop, connection: None, trouble: None }
     }
 
     /// The connection, made if there is none.
@@ -90,17 +88,13 @@ impl RedisLink {
             if let Some(connection) = &self.connection {
                 return Ok(connection.clone());
             }
-            let config = AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(CONNECT_TIMEOUT))
-                .set_response_timeout(Some(RESPONSE_TIMEOUT));
-            let attempt = self.client.get_multiplexed_async_connection_with_config(&config);
             let made = tokio::select! {
-                made = attempt => made,
+                made = self.server.connect() => made,
                 _ = self.stop.wait_for(|stop| *stop) => return Err(Stop::Asked),
             };
             match made {
                 Ok(connection) => self.connection = Some(connection),
-                Err(error) => self.failed(&error.to_string()).await?,
+                Err(error) => self.failed(&error).await?,
             }
         }
     }
@@ -109,7 +103,7 @@ impl RedisLink {
     pub fn answered(&mut self) {
         self.metrics.redis_up(true);
         if let Some(trouble) = self.trouble.take() {
-            info!(redis = %self.address, seconds = trouble.since.elapsed().as_secs_f64(), "Redis answers again");
+            info!(redis = %self.server.name, seconds = trouble.since.elapsed().as_secs_f64(), "Redis answers again");
         }
     }
 
@@ -134,7 +128,7 @@ impl RedisLink {
         self.metrics.redis_up(false);
         if self.trouble.as_ref().is_none_or(|trouble| trouble.counted != counted) {
             let advice = if counted { "waiting for Redis" } else { "waiting for the arm's function library" };
-            warn!(redis = %self.address, error, "{advice}");
+            warn!(redis = %self.server.name, error, "{advice}");
             self.trouble = Some(Trouble { since: Instant::now(), pause: FIRST_PAUSE, counted });
         }
         let Some(trouble) = &mut self.trouble else {
@@ -142,8 +136,8 @@ impl RedisLink {
         };
         if counted && trouble.since.elapsed() >= self.patience {
             return Err(Stop::Fatal(format!(
-                "Redis at {} did not serve plans for {} s ({error}); start it or correct --redis",
-                self.address,
+                "Redis at {} did not serve plans for {} s: {error}",
+                self.server.name,
                 self.patience.as_secs_f64()
             )));
         }

@@ -33,7 +33,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> anyhow::Res
         .await
         .with_context(|| format!("--listen {} cannot be used; choose another address or port", settings.listen))?;
     let address = listener.local_addr()?.to_string();
-    info!(address, arm = settings.scope.arm, redis = settings.redis_name, kafka = settings.bus.kafka, "listening");
+    info!(address, arm = settings.scope.arm, redis = settings.redis.name, kafka = settings.bus.kafka, "listening");
     let endpoints = tokio::spawn(axum::serve(listener, http::routes(metrics.clone())).into_future());
     let bus = Bus::new(&settings.bus, &settings.scope.arm, &metrics)
         .map_err(|error| anyhow!("Kafka's client does not start ({error}); correct --kafka or --kafka-option"))?;
@@ -46,7 +46,7 @@ async fn serve(settings: Settings, bus: Arc<Bus>, metrics: Arc<Metrics>, stop: w
     let (jobs, jobs_in) = mpsc::channel(JOBS);
     let (reports, reports_in) = mpsc::channel(REPORTS);
     let (pending, pending_in) = mpsc::channel(PENDING);
-    let link = RedisLink::new(settings.redis, settings.redis_name, settings.redis_timeout, metrics.clone(), stop.clone());
+    let link = RedisLink::new(settings.redis, settings.redis_timeout, metrics.clone(), stop.clone());
     let applier = Applier::new(settings.mode, link, jobs_in, reports, metrics.clone(), stop.clone());
     let applier = tokio::spawn(applier.run());
     let answering = tokio::spawn(reporter::answer_all(bus.clone(), metrics, reports_in, pending));

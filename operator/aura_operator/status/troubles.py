@@ -78,7 +78,8 @@ def _failing(pod: str, part: str, container: Manifest, ended: Manifest, facts: F
         return Trouble(reasons.get(ending.exit_code, "ReplayerFailed"), f"{_short(ending.message)}; {again}", servers=False)
     if ended.get("reason") == "OOMKilled":
         return Trouble("OutOfMemory", f"{part} needs more memory than its limit (pod {pod}); raise its resources", _serves(part))
-    said = _short(str(ended.get("message") or f"exit code {ended.get('exitCode')}").strip())
+    lines = str(ended.get("message") or "").strip().splitlines()
+    said = _short(lines[-1] if lines else f"exit code {ended.get('exitCode')}")
     if part == OLLAMA:
         return Trouble(
             "ModelNotPulled", f"the embedded Ollama ended (pod {pod}): {said}; correct spec.planner.model", servers=True

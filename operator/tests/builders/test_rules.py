@@ -44,6 +44,11 @@ def test_pods_meet_the_restricted_standard(built: Manifest) -> None:
 
 
 @each_object
+def test_object_is_as_kubernetes_writes_it(built: Manifest) -> None:
+    assert errors(built) == []
+
+
+@each_object
 def test_pods_have_a_read_only_root_no_token_and_resources(built: Manifest) -> None:
     for spec in pod_specs(built):
         assert spec["automountServiceAccountToken"] is False

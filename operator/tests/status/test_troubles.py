@@ -86,8 +86,9 @@ def test_a_failing_replayer_is_quoted(code: int, reason: str) -> None:
     )
 
 
-def test_a_part_that_ends_again_and_again_is_quoted_by_the_end_of_what_it_said() -> None:
-    container = terminated(1, restarts=4, last=True, message="begin " + "x" * 500 + "\nno space left\n")
+def test_a_part_that_ends_again_and_again_is_quoted_by_the_last_line_it_said() -> None:
+    said = '{"level": "INFO"}\n' + "x" * 500 + " no space left\n"
+    container = terminated(1, restarts=4, last=True, message=said)
     trouble = only(pod("kafka", container))
     assert trouble.reason == "PartFailing"
     assert trouble.message.startswith("kafka ended 4 times (pod grocer-kafka-x): …xxx")

@@ -39,6 +39,8 @@ def ensure_topics(kafka: str, topics: Mapping[str, int], *, timeout: float = 30.
             if missing:
                 _create(admin, missing)
         except KafkaException as error:
+            # Lets the callback tell why.
+            admin.poll(0)
             if refusals or time.monotonic() > deadline:
                 raise BusError(unreachable(kafka, _text(error), refuses=bool(refusals))) from error
             time.sleep(0.2)

@@ -16,9 +16,12 @@ from aura_cli.signals import StopSignals
 from aura_cli.supervisor import Supervisor
 from aura_cli.view import make_view
 from aura_contract.credentials import adopt
+from aura_contract.experiment import ExperimentSpec
 from aura_contract.manifest import load_manifest
 from aura_data.errors import DataError, ServerError
 from aura_data.loading import load_catalogue
+from aura_replayer.arm.base import ArmLost
+from aura_replayer.arm.server import clear
 from aura_replayer.ceilings import write_ceilings
 
 __all__ = ["load_servers", "run_experiment", "validate_experiment"]
@@ -66,9 +69,22 @@ def run_experiment(
             # A full disk also swallows the sentences that the parts write into their logs.
             rundir.writable_or_raise(folder)
             raise
+        finally:
+            _clear_servers(errors, experiment.spec)
         write_ceilings(experiment.spec, manifest.resolve().parent, folder, bad_rows)
         report = write_report(folder)
         show_outcome(console, read_verdict(folder), report)
+
+
+def _clear_servers(errors: Console, spec: ExperimentSpec) -> None:
+    """Take what the run left out of the user's own Redis servers."""
+    external = spec.dependencies.redis.external
+    endpoints = {arm: external.endpoints[arm] for arm in spec.arms} if external else {}
+    for arm, endpoint in endpoints.items():
+        try:
+            clear(arm, endpoint)
+        except ArmLost as error:
+            errors.print(f"aura: warning: {error}; the run's keys are still there", highlight=False, soft_wrap=True, markup=False)
 
 
 def _check_address(option: str, address: str | None) -> None:

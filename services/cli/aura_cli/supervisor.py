@@ -57,6 +57,9 @@ class Supervisor:
         self._check()
 
     def _servers(self) -> dict[str, str]:
+        external = self._plan.spec.dependencies.redis.external
+        if external is not None:
+            return {arm: external.endpoints[arm] for arm in self._plan.spec.arms}
         self._view.note(f"starting {len(self._plan.spec.arms)} Redis servers")
         return {arm: start_redis(self._house, arm, self._check).url for arm in self._plan.spec.arms}
 

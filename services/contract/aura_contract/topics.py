@@ -6,7 +6,7 @@ __all__ = ["EXECUTOR_GROUP", "PARTITIONS", "PLANNER_GROUP", "Topics", "executor_
 
 PLANNER_GROUP = "aura-planner"
 EXECUTOR_GROUP = "policy-executor-group"
-PARTITIONS = 12
+PARTITIONS = 8
 """Of the topics whose readers may be several: twice the arms of one experiment, and as many planners can share the work."""
 
 

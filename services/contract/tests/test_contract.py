@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from aura_contract.context import Candidates
 from aura_contract.experiment import AuraExperiment
 from aura_contract.manifest import ManifestError, load_manifest, parse_manifest
 from aura_contract.payload import Item, key_of, payload_of, plain_payload
@@ -85,6 +86,15 @@ def test_text_that_is_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     with pytest.raises(ManifestError, match=r"binary: cannot be read: it is not UTF-8 text$"):
         load_manifest(tmp_path / "binary")
+
+
+def test_candidates_are_even_columns() -> None:
+    names = ("item", "title", "category"), ("count", "trend", "frequency", "last_seen", "intent")
+    columns = {**{name: ["a", "b"] for name in names[0]}, **{name: [1, 2] for name in names[1]}}
+    rows = Candidates.model_validate({**columns, "neighbours": {"1": ["c"]}}).rows
+    assert [(row.id, row.item, row.count, row.neighbours) for row in rows] == [(0, "a", 1, ()), (1, "b", 2, ("c",))]
+    with pytest.raises(ValidationError, match="columns of different lengths"):
+        Candidates.model_validate({**columns, "trend": [1]})
 
 
 def test_quantities() -> None:

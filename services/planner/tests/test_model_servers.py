@@ -138,6 +138,7 @@ def test_auto(fake_server: Any, reasoner: Callable[..., Reasoner], make_context:
     assert fallback.name.startswith("heuristic (auto: ")
     decision = fallback.decide(make_context())
     assert decision.outcome == "planned"
+    assert decision.planner == "heuristic"
     assert "large:70b" in (decision.reason or "")
     assert sum("fell back" in record.message for record in caplog.records) == 1
 

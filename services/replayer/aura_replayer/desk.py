@@ -24,9 +24,10 @@ class PlanLost(RuntimeError):
 
 @dataclass
 class ArmPlans:
-    """Plans of one arm: the window asked for, plans the executor has not answered for, and the counts so far."""
+    """Plans of one arm: the window asked for, the last plan's planner, plans that wait for the executor, the counts so far."""
 
     asked: int | None = None
+    planner: str | None = None
     waiting: dict[str, Plan] = field(default_factory=dict)
     decided: int = 0
     applied: int = 0
@@ -147,6 +148,7 @@ class PlanDesk:
             return
         state.seen.add(plan.plan_id)
         self._plan_log.write(plan)
+        state.planner = plan.planner
         if plan.outcome in ("planned", "noop"):
             state.decided += 1
         else:

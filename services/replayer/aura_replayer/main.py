@@ -93,6 +93,8 @@ def _settings(options: argparse.Namespace) -> RunSettings:
     missing = [name for name in experiment.spec.arms if name not in arms]
     if missing:
         raise ManifestError(f"{manifest}: arm {missing[0]} has no Redis; add --arm {missing[0]}=redis://HOST:PORT")
+    if len(set(arms.values())) < len(arms):
+        raise ManifestError(f"{manifest}: two arms have the same Redis; each needs a whole server of its own")
     return RunSettings(experiment, manifest.parent, options.run, options.kafka, arms, Path(options.out), options.bad_rows)
 
 

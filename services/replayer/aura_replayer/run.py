@@ -20,7 +20,7 @@ from aura_replayer.arm.event_arm import EventArm
 from aura_replayer.arm.sizing import Sizing, measure
 from aura_replayer.arm.wall_arm import WallArm
 from aura_replayer.context.message import ContextWriter
-from aura_replayer.desk import PlanDesk
+from aura_replayer.desk import ArmPlans, PlanDesk
 from aura_replayer.lane import Lane
 from aura_replayer.monitor import Monitor
 from aura_replayer.replay import Replay
@@ -79,7 +79,7 @@ class Run:
         self._show("measuring", message="reading the catalogue")
         catalog = open_catalog(spec.catalog, spec.dependencies.mongodb_server, settings.base)
         items = ItemTable(catalog, spec.cache.payload_bytes)
-        log = EventLog(spec.workload, settings.base, items, settings.bad_rows)
+        log = EventLog(spec.workload, settings.base, items, settings.bad_rows, settings.out)
         self._show("measuring", message="reading the log once, to count its items")
         summary = scan(log, items)
         if self._stop():
@@ -176,7 +176,7 @@ class Run:
             settings.run,
             self._records,
             {arm: state.counts() for arm, state in desk.arms.items()},
-            {"baseline": None, **spec.planned_arms},
+            {"baseline": None, **{arm: _planner(backend, desk.arms[arm]) for arm, backend in spec.planned_arms.items()}},
             capacity_items=sizing.capacity_items,
             events=rows,
             bad_rows=bad_rows,
@@ -229,6 +229,11 @@ def _last_progress(verdict: Verdict) -> Progress:
         window=verdict.windows, events_per_second=verdict.events_per_second, eta_seconds=0.0, arms=arms,
         message=f"{verdict.verdict}: {verdict.reason}",
     )  # fmt: skip
+
+
+def _planner(backend: str, plans: ArmPlans) -> str:
+    """What planned for an arm: with `auto` that is known from its plans alone."""
+    return plans.planner or backend if backend == "auto" else backend
 
 
 def _arm_progress(lane: Lane, desk: PlanDesk | None) -> ArmProgress:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytest
 import redis
 
@@ -9,8 +10,10 @@ from aura_contract.experiment import TtlSpec
 from aura_contract.plan import Policy
 from aura_replayer.arm.base import ArmLost, Batch, Totals
 from aura_replayer.arm.event_arm import EventArm
+from aura_replayer.lane import Lane
 from aura_replayer.levers import ENTRY_BYTES
 from aura_replayer.source.items import pack
+from aura_replayer.source.spool import EventBlock
 
 RUN = "r1"
 
@@ -98,6 +101,18 @@ def test_time_to_live_shortens_under_pressure(arm: EventArm) -> None:
     ask(arm, ["fresh"], clock=0)
     assert ask(arm, ["fresh"], clock=9_999).hits == 1
     assert ask(arm, ["fresh"], clock=10_000).hits == 1
+
+
+def test_a_window_that_ended_before_a_restart_is_recorded_whole(arm: EventArm) -> None:
+    arm.begin(RUN, 0, 0)
+    for window, keys in enumerate((["1", "2"], ["1", "3"], ["1"])):
+        ask(arm, keys, window=window)
+    lane = Lane(arm, 5, arm.totals())
+    lane.enter(1, 2)
+    nothing = np.zeros(2, np.int64)
+    block = EventBlock(2, nothing, nothing > 0, nothing, nothing, nothing)
+    record = lane.record(1, block, 4, after=4)
+    assert (record.requests, record.hits, record.misses, record.items) == (2, 1, 1, 3)
 
 
 def test_memory_stays_at_the_budget(arm: EventArm) -> None:

@@ -17,9 +17,10 @@ from aura_replayer.arm.sizing import batch_size
 from aura_replayer.context.aggregator import ContextAggregator
 from aura_replayer.levers import encode_levers
 from aura_replayer.source.clock import EventClock
-from aura_replayer.source.events import EventBlock, EventLog
+from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import scan
+from aura_replayer.source.spool import EventBlock
 
 COLUMNS = {"item": "item", "user": "user", "session": None, "time": "time", "action": "action"}
 LOG = "time,user,item,action\n" + "".join(f"{n},u{n % 3},{n % 7},{'click' if n % 2 else 'view'}\n" for n in range(100))
@@ -72,6 +73,26 @@ def test_window_counts_requests_only(events: list[tuple[int, bool]]) -> None:
     assert dict(zip(aggregator.items.tolist(), aggregator.counts.tolist(), strict=True)) == expected
     assert aggregator.new_items == len(expected)
     assert set(aggregator.heaviest.tolist()) == set(expected)
+
+
+@given(st.lists(st.lists(st.integers(0, 300), max_size=150), min_size=1, max_size=6))
+def test_heaviest_are_those_of_all_items(windows: list[list[int]]) -> None:
+    aggregator = ContextAggregator(10)
+    for codes in windows:
+        aggregator.observe(block(codes))
+    known = 1 + max((code for codes in windows for code in codes), default=-1)
+    everyone = aggregator.weight(np.arange(known))
+    expected = np.sort(everyone[everyone > 0])[::-1][:100]
+    assert aggregator.weight(aggregator.heaviest).tolist() == pytest.approx(expected.tolist())
+
+
+def test_ids_are_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "log.csv").write_text(LOG)
+    log, items = open_log(tmp_path / "log.csv", requests=["click"])
+    scan(log, items)
+    first = [code for part in log.windows(30) for code in part.items.tolist()]
+    monkeypatch.setattr(items, "encode", lambda column: pytest.fail("looked up again"))
+    assert [code for part in log.windows(30) for code in part.items.tolist()] == first == [n % 7 for n in range(100)]
 
 
 def test_trend_is_against_the_window_before() -> None:

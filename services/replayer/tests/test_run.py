@@ -215,6 +215,7 @@ def test_metrics_are_served(parts: Parts) -> None:
         text = answer.read().decode()
     for name in ("aura_cache_hits_total", "aura_cache_misses_total", "aura_window_hit_ratio", "aura_memory_pressure_ratio"):
         assert f'{name}{{arm="aura"}}' in text
+    assert 'aura_batch_seconds_bucket{arm="aura",le="0.0005"}' in text
 
 
 def fails(process: subprocess.Popen[str], code: int, sentence: str) -> None:

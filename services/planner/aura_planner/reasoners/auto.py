@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class FallbackReasoner:
-    """Another reasoner in place of the model; says so in the name and in the reason of every plan."""
+    """Another reasoner in place of the model: plans name it as their planner and say why in their reason."""
 
     slow = False
 
@@ -24,7 +24,7 @@ class FallbackReasoner:
     def decide(self, context: ContextSnapshot) -> Decision:
         """The other reasoner's decision."""
         decision = self._instead.decide(context)
-        return replace(decision, reason=decision.reason or self._why)
+        return replace(decision, planner=self._instead.name, reason=decision.reason or self._why)
 
 
 def choose(model: Reasoner, problem: str | None, instead: Reasoner) -> Reasoner:

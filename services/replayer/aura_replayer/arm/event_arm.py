@@ -18,6 +18,16 @@ from aura_replayer.arm.server import Server
 __all__ = ["EventArm", "encode_command"]
 
 BOOKKEEPING = (PLANS_KEY, PLAN_ORDER_KEY, CREDIT_KEY, POLICY_KEY)
+SETTINGS: dict[str, str | int] = {
+    "maxmemory": 0,
+    "maxmemory-policy": "volatile-ttl",
+    "maxmemory-samples": 10,
+    # Statistics would take room from the items: a slow log that grows, and 25 kB for each command ever used.
+    "latency-tracking": "no",
+    "slowlog-log-slower-than": -1,
+    # Evict down to the limit before every call; the default may stop half way to keep latency low.
+    "maxmemory-eviction-tenacity": 100,
+}
 FULL = 0.9
 SETTLE_SHARE = 6
 
@@ -54,19 +64,11 @@ class EventArm:
         self._lane, self._side = (self._guard(self._client.connection_pool.get_connection) for _ in range(2))
         self._unread = 0
         self._empty = self._budget = self._slack = 0
-        self._guard(self._load)
-
-    def _load(self) -> None:
-        self._client.function_load(files("aura_replayer.arm").joinpath("aura.lua").read_text(), replace=True)
-        self._client.config_set("maxmemory", 0)
-        self._client.config_set("maxmemory-policy", "volatile-ttl")
-        self._client.config_set("maxmemory-samples", 10)
-        # Statistics would take room from the items: a slow log that grows, and 25 kB for each command ever used.
-        self._client.config_set("latency-tracking", "no")
-        self._client.config_set("slowlog-log-slower-than", -1)
-        self._client.config_resetstat()
-        # Evict down to the limit before every call; the default may stop half way to keep latency low.
-        self._client.config_set("maxmemory-eviction-tenacity", 100)
+        self._server.check_own()
+        self._server.configure(SETTINGS)
+        self._guard(self._client.config_resetstat)
+        library = files("aura_replayer.arm").joinpath("aura.lua").read_text()
+        self._guard(lambda: self._client.function_load(library, replace=True))
 
     def begin(self, run: str, empty: int, budget: int) -> Totals:
         """See `Arm.begin`."""
@@ -182,9 +184,10 @@ class EventArm:
 
     def _write(self, limit: int, outside: int) -> None:
         """Set the limit and what of it is not the budget, without waiting for the answers."""
-        limits = encode_command("CONFIG", "SET", "maxmemory", limit) + encode_command("HSET", CONFIG_KEY, "empty", outside)
-        self._put(self._side, limits)
-        self._unread += 2
+        # A server that a new connection has filled would refuse to store anything.
+        lifted, note = encode_command("CONFIG", "SET", "maxmemory", 0), encode_command("HSET", CONFIG_KEY, "empty", outside)
+        self._put(self._side, lifted + note + encode_command("CONFIG", "SET", "maxmemory", limit))
+        self._unread += 3
 
     def _put(self, connection: Connection, commands: bytes) -> None:
         self._guard(lambda: connection.send_packed_command([commands], check_health=False))  # type: ignore[no-untyped-call]

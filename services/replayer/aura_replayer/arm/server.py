@@ -1,19 +1,21 @@
 """The Redis server of an arm: its client, and the sentence for what goes wrong with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import redis
 
+from aura_contract.arm import LIBRARY, OWN_KEYS, STATE_KEY
 from aura_contract.connection import refused, tls_fault
 from aura_contract.credentials import credentials
 from aura_contract.manifest import ManifestError
 from aura_replayer.arm.base import ArmLost
 
-__all__ = ["Server"]
+__all__ = ["Server", "clear"]
 
 Result = TypeVar("Result")
+SCAN = 1000
 
 
 class Server:
@@ -46,11 +48,62 @@ class Server:
         self._answered = True
         return result
 
+    def check_own(self) -> None:
+        """Raise ManifestError when the server holds somebody else's keys: an arm empties its server before it fills it."""
+        count = int(self.guard(self.client.dbsize))
+        if count and not self.guard(lambda: self.client.exists(STATE_KEY)):
+            raise ManifestError(
+                f"Redis of arm {self._arm} at {self._address} holds {count:,} keys that are not an experiment's; "
+                "an arm needs a whole server, so name one that is empty"
+            )
+
+    def configure(self, settings: Mapping[str, str | int]) -> None:
+        """Set what an arm needs; raises ArmLost when this user may not."""
+        for name, value in settings.items():
+            try:
+                self.guard(lambda name=name, value=value: self.client.config_set(name, value))  # type: ignore[misc]
+            except ArmLost as error:
+                if not isinstance(error.__cause__, redis.exceptions.ResponseError):
+                    raise
+                raise ArmLost(
+                    f"Redis of arm {self._arm} at {self._address} does not allow CONFIG SET {name} ({error.__cause__}); "
+                    "name a server of which this user may set the memory limit and policy"
+                ) from error
+
     def _silent(self, error: str) -> str:
         if self._answered:
             return f"Redis of arm {self._arm} does not answer ({error}); start the experiment again"
         fault = tls_fault("REDIS", self._address) or f"does not answer ({error}); check the address or start the server"
         return f"Redis of arm {self._arm} at {self._address} {fault}"
+
+
+def clear(arm: str, url: str) -> None:
+    """Remove what a run put into a server that stays: its keys, its function library and its memory limit.
+
+    Does nothing when no run was there; raises ArmLost.
+    """
+    server = Server(arm, url)
+    try:
+        server.guard(lambda: _clear(server.client))
+    finally:
+        server.client.close()
+
+
+def _clear(client: redis.Redis) -> None:
+    if not client.exists(STATE_KEY):
+        return
+    client.config_set("maxmemory", 0)
+    for pattern in OWN_KEYS:
+        keys: list[bytes] = []
+        for key in client.scan_iter(pattern, count=SCAN):
+            keys.append(key)
+            if len(keys) >= SCAN:
+                client.unlink(*keys)
+                keys = []
+        if keys:
+            client.unlink(*keys)
+    if client.function_list(LIBRARY):
+        client.function_delete(LIBRARY)
 
 
 def _client(url: str) -> redis.Redis:

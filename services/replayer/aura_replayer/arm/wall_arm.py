@@ -36,8 +36,8 @@ class WallArm:
     def begin(self, run: str, empty: int, budget: int) -> Totals:
         """See `Arm.begin`."""
         self._empty, self._budget = empty, budget
-        self._guard(lambda: self._client.config_set("maxmemory-policy", "allkeys-lru"))
-        self._guard(lambda: self._client.config_set("maxmemory", empty + budget if budget else 0))
+        self._server.check_own()
+        self._server.configure({"maxmemory-policy": "allkeys-lru", "maxmemory": empty + budget if budget else 0})
         state = self._state()
         if state.get("run") != run:
             self._guard(lambda: self._client.delete(STATE_KEY))
