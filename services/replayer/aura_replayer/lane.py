@@ -4,12 +4,10 @@ import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from aura_contract.plan import Policy
 from aura_contract.results import WindowRecord
 from aura_replayer.arm.base import COUNTERS, Arm, Batch, Totals
-from aura_replayer.source.events import EventBlock
+from aura_replayer.source.spool import EventBlock
 
 __all__ = ["IN_FLIGHT", "Lane"]
 
@@ -70,7 +68,7 @@ class Lane:
         now, before = self.totals, self.before
         requests, hits = now.requests - before.requests, now.hits - before.hits
         prefetches = now.prefetches - before.prefetches
-        median, tail = np.percentile(np.array(self.batch_seconds or [0.0]) * 1000, (50, 99)).tolist()
+        times = sorted(self.batch_seconds) or [0.0]
         ratio = hits / requests if requests else 0.0
         self.history = [*self.history[-9:], ratio]
         return WindowRecord(
@@ -91,6 +89,6 @@ class Lane:
             items=now.items,
             policy=self.policy,
             plan_id=self.plan_id,
-            batch_p50_ms=round(median, 3),
-            batch_p99_ms=round(tail, 3),
+            batch_p50_ms=round(times[len(times) // 2] * 1000, 3),
+            batch_p99_ms=round(times[len(times) * 99 // 100] * 1000, 3),
         )

@@ -89,14 +89,10 @@ class Replay:
         return rows
 
     def _window(self, requests: Window) -> None:
-        settles = requests.number < SETTLE_OFTEN or requests.number % SETTLE_EVERY == 0
-        if settles or not self._flows(requests):
+        if not self._flows(requests):
             self._end_last()
-        if settles:
-            for lane in self._lanes:
-                lane.arm.look()
-            for lane in self._lanes:
-                lane.arm.settle()
+        if requests.number < SETTLE_OFTEN or requests.number % SETTLE_EVERY == 0:
+            self._set_limits()
         if self._unended is None:
             self._enter(requests)
         for lane in self._lanes:
@@ -116,6 +112,13 @@ class Replay:
                 self._end(self._unended)
                 self._unended = None
                 self._enter(requests)
+
+    def _set_limits(self) -> None:
+        for lane in self._lanes:
+            lane.drain()
+            lane.arm.look()
+        for lane in self._lanes:
+            lane.arm.settle()
 
     def _flows(self, window: Window) -> bool:
         """Whether the window before can be ended while this one's first batches are under way."""

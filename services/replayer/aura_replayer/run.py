@@ -79,7 +79,7 @@ class Run:
         self._show("measuring", message="reading the catalogue")
         catalog = open_catalog(spec.catalog, spec.dependencies.mongodb_server, settings.base)
         items = ItemTable(catalog, spec.cache.payload_bytes)
-        log = EventLog(spec.workload, settings.base, items, settings.bad_rows)
+        log = EventLog(spec.workload, settings.base, items, settings.bad_rows, settings.out)
         self._show("measuring", message="reading the log once, to count its items")
         summary = scan(log, items)
         if self._stop():

@@ -12,8 +12,8 @@ from aura_replayer.arm.base import ArmLost, Batch, Totals
 from aura_replayer.arm.event_arm import EventArm
 from aura_replayer.lane import Lane
 from aura_replayer.levers import ENTRY_BYTES
-from aura_replayer.source.events import EventBlock
 from aura_replayer.source.items import pack
+from aura_replayer.source.spool import EventBlock
 
 RUN = "r1"
 

@@ -17,9 +17,10 @@ from aura_replayer.arm.sizing import batch_size
 from aura_replayer.context.aggregator import ContextAggregator
 from aura_replayer.levers import encode_levers
 from aura_replayer.source.clock import EventClock
-from aura_replayer.source.events import EventBlock, EventLog
+from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import scan
+from aura_replayer.source.spool import EventBlock
 
 COLUMNS = {"item": "item", "user": "user", "session": None, "time": "time", "action": "action"}
 LOG = "time,user,item,action\n" + "".join(f"{n},u{n % 3},{n % 7},{'click' if n % 2 else 'view'}\n" for n in range(100))

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from aura_replayer.source.events import EventBlock
+from aura_replayer.source.spool import EventBlock
 
 __all__ = ["HALF_LIFE_FILLS", "ContextAggregator"]
 

@@ -79,8 +79,9 @@ class WorkloadBuilder:
 
     def _candidates(self, intents: dict[int, int]) -> NDArray[np.int64]:
         seen = self._aggregator
-        by_count = seen.items[np.lexsort((seen.items, -seen.counts))][:MOST_REQUESTED]
-        by_trend = seen.items[np.lexsort((seen.items, -seen.trend))][:RISING]
+        # Item codes ascend, so a stable order leaves the lower code first.
+        by_count = seen.items[np.argsort(-seen.counts, kind="stable")[:MOST_REQUESTED]]
+        by_trend = seen.items[np.argsort(-seen.trend, kind="stable")[:RISING]]
         wanted = sorted(intents, key=lambda code: (-intents[code], code))[:INTENDED]
         chosen = np.concatenate([by_count, by_trend, np.array(wanted, np.int64), seen.heaviest])
         _, first = np.unique(chosen, return_index=True)
@@ -108,7 +109,7 @@ class WorkloadBuilder:
 
     def _top_items(self, categories: Sequence[str]) -> list[dict[str, Any]]:
         seen, items = self._aggregator, self._items
-        top = np.lexsort((seen.items, -seen.counts))[:TOP_ITEMS]
+        top = np.argsort(-seen.counts, kind="stable")[:TOP_ITEMS]
         columns = zip(seen.items[top].tolist(), seen.counts[top].tolist(), seen.trend[top].tolist(), strict=True)
         return [
             {

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from aura_replayer.context.aggregator import ContextAggregator
 from aura_replayer.context.snapshot import WorkloadBuilder, WorkloadSnapshot
 from aura_replayer.source.clock import EventClock
-from aura_replayer.source.events import EventBlock, EventLog
+from aura_replayer.source.events import EventLog
+from aura_replayer.source.spool import EventBlock
 
 __all__ = ["Window", "windows", "windows_ahead"]
 

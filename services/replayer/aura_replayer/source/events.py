@@ -1,9 +1,8 @@
 """The log as columns: blocks of rows cut into windows, with one copy in memory at a time."""
 
-import tempfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -14,48 +13,21 @@ from aura_contract.workload import WorkloadSpec
 from aura_data.tables import DataError, Table, open_table
 from aura_replayer.source.clock import EventClock
 from aura_replayer.source.items import ItemTable
+from aura_replayer.source.spool import EventBlock, Spool
 
-__all__ = ["EventBlock", "EventLog"]
-
-CODE_BYTES = 4
-
-
-@dataclass(frozen=True)
-class EventBlock:
-    """Consecutive rows of the log, columns of shape (n,).
-
-    `items` are item codes, `requests` marks cache requests, `groups` hashes of the session (or user), 0 without either,
-    `actions` codes into the log's action names, `clock` the event clock in ms.
-    """
-
-    first_row: int
-    items: NDArray[np.int32]
-    requests: NDArray[np.bool_]
-    groups: NDArray[np.uint32]
-    actions: NDArray[np.int16]
-    clock: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def slice(self, start: int, stop: int) -> "EventBlock":
-        """Rows start .. stop-1 of this block."""
-        columns = {field.name: getattr(self, field.name)[start:stop] for field in fields(self)[1:]}
-        return EventBlock(self.first_row + start, **columns)
+__all__ = ["EventLog"]
 
 
 class EventLog:
-    """The log of one experiment, read from the start on each iteration."""
+    """The log of one experiment, from the start on each iteration; `spool` is the folder for its columns, None the system's."""
 
-    def __init__(self, spec: WorkloadSpec, base: Path, items: ItemTable, bad_rows: str) -> None:
+    def __init__(self, spec: WorkloadSpec, base: Path, items: ItemTable, bad_rows: str, spool: Path | None = None) -> None:
         self._spec = spec
         self._base = base
         self._items = items
         self._skip = bad_rows
         self._action_codes: dict[str, int] = {}
-        # Item codes of the rows read so far, 4 bytes each: looking the ids up is most of the work on a row, and is done once.
-        self._codes = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
-        self._coded = 0
+        self._spool = Spool(spool)
         self.bad_rows = 0
 
     @property
@@ -81,14 +53,21 @@ class EventLog:
 
     def blocks(self) -> Iterator[EventBlock]:
         """Blocks in the log's order, of the reader's size; raises DataError for a log that cannot be read."""
+        if self._spool.complete:
+            yield from self._spool.blocks()
+            return
+        self._spool.clear()
         clock = EventClock(self._spec.clock)
         table = self._open()
         row = 0
         for batch in table.batches():
             if batch.num_rows:
-                yield self._block(batch, row, clock)
+                block = self._block(batch, row, clock)
+                self._spool.append(block)
+                yield block
                 row += batch.num_rows
         self.bad_rows = table.bad_rows
+        self._spool.complete = True
         if row == 0:
             raise DataError(f"{table.description}: holds no rows; an experiment needs a log with requests")
 
@@ -119,24 +98,12 @@ class EventLog:
         seconds = times.to_numpy(zero_copy_only=False).astype(np.float64) if times is not None else None
         return EventBlock(
             row,
-            self._item_codes(batch, row),
+            self._items.encode(batch.column("item")),
             requests,
             _hashes(group, n),
             actions,
             clock.read(row, n, seconds if clock.needs_times else None),
         )
-
-    def _item_codes(self, batch: pa.RecordBatch, row: int) -> NDArray[np.int32]:
-        n = batch.num_rows
-        if row + n <= self._coded:
-            self._codes.seek(row * CODE_BYTES)
-            return np.frombuffer(self._codes.read(n * CODE_BYTES), np.int32)
-        codes = self._items.encode(batch.column("item"))
-        if row == self._coded:
-            self._codes.seek(row * CODE_BYTES)
-            self._codes.write(codes.tobytes())
-            self._coded += n
-        return codes
 
     def _actions(self, column: pa.Array | None, n: int) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
         if column is None:
