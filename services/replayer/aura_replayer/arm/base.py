@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import redis
+
 from aura_contract.plan import Plan, Policy
 
-__all__ = ["COUNTERS", "Arm", "ArmLost", "Batch", "Totals", "decoded"]
+__all__ = ["COUNTERS", "Arm", "ArmLost", "Batch", "Totals", "decoded", "without_statistics"]
 
 COUNTERS = ("requests", "hits", "fills", "prefetches", "prefetch_hits", "evictions")
 
@@ -14,6 +16,13 @@ COUNTERS = ("requests", "hits", "fills", "prefetches", "prefetch_hits", "evictio
 def decoded(pairs: Mapping[Any, Any]) -> dict[str, str]:
     """A Redis hash as text."""
     return {name.decode(): value.decode() for name, value in pairs.items()}
+
+
+def without_statistics(client: redis.Redis) -> None:
+    """Have a server keep none: a slow log that grows and 25 kB for each command ever used would take room from the items."""
+    client.config_set("latency-tracking", "no")
+    client.config_set("slowlog-log-slower-than", -1)
+    client.config_resetstat()
 
 
 class ArmLost(RuntimeError):

@@ -13,7 +13,7 @@ from redis.connection import Connection
 from aura_contract.arm import CONFIG_KEY, CREDIT_KEY, PLAN_ORDER_KEY, PLANS_KEY, POLICY_KEY, STATE_KEY
 from aura_contract.experiment import TtlSpec
 from aura_contract.plan import Plan, Policy
-from aura_replayer.arm.base import COUNTERS, ArmLost, Batch, Totals, decoded
+from aura_replayer.arm.base import COUNTERS, ArmLost, Batch, Totals, decoded, without_statistics
 
 __all__ = ["EventArm", "encode_command"]
 
@@ -63,10 +63,7 @@ class EventArm:
         self._client.config_set("maxmemory", 0)
         self._client.config_set("maxmemory-policy", "volatile-ttl")
         self._client.config_set("maxmemory-samples", 10)
-        # Statistics would take room from the items: a slow log that grows, and 25 kB for each command ever used.
-        self._client.config_set("latency-tracking", "no")
-        self._client.config_set("slowlog-log-slower-than", -1)
-        self._client.config_resetstat()
+        without_statistics(self._client)
         # Evict down to the limit before every call; the default may stop half way to keep latency low.
         self._client.config_set("maxmemory-eviction-tenacity", 100)
 
