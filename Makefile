@@ -23,7 +23,7 @@ DOCKER_BUILD_ARGS ?=
 E2E_WORKERS ?= 3
 E2E_CASES ?= e2e
 
-.PHONY: help install run test test-python test-rust integration e2e lint lint-python lint-rust bench schemas images helm chart-docs lock clean
+.PHONY: help install run test test-python test-rust integration test-cluster e2e lint lint-python lint-rust bench schemas images helm chart-docs lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,10 @@ integration: install ## Tests against containers of MongoDB, Milvus, Kafka and O
 	$(BIN)/pytest -m integration
 
 # E2E_CLUSTER=NAME, KIND_NODE_IMAGE=IMAGE; E2E_KEEP=1 keeps the cluster, E2E_REUSE=1 takes the one that is there and builds no images.
+test-cluster: $(STAMPS)/project ## The operator against a real API server: that of KUBECONFIG_TEST, or one that kind makes and removes
+	@for tool in kubectl $$([ -n "$${KUBECONFIG_TEST:-}" ] || echo docker kind); do command -v $$tool >/dev/null || { echo "make test-cluster: needs $$tool; install it and try again" >&2; exit 1; }; done
+	$(BIN)/pytest operator/tests/live -m cluster
+
 e2e: export IMAGE_PREFIX := $(IMAGE_PREFIX)
 e2e: export IMAGE_TAG := $(IMAGE_TAG)
 e2e: install ## Tests in a kind cluster of their own; what failed leaves its logs in e2e/out

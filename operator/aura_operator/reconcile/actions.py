@@ -11,7 +11,13 @@ from aura_operator.cluster.children import ChildKey
 from aura_operator.naming import ANNOTATION_PREFIX, COMPONENT
 from aura_operator.reconcile.drift import difference
 
-__all__ = ["Action", "decide", "owned_by"]
+__all__ = ["MISSING", "Action", "decide", "owned_by"]
+
+POD_LISTS = ("initContainers", "volumes", "tolerations", "imagePullSecrets")
+CONTAINER_LISTS = ("command", "args", "env", "envFrom", "volumeMounts")
+
+MISSING = "missing"
+"""Why an object is made that is not there."""
 
 STAMP = f"{ANNOTATION_PREFIX}/applied"
 """Annotation with a hash of what was applied last: a field that is no longer wanted is found by it alone."""
@@ -45,7 +51,7 @@ def owned_by(item: Manifest, uid: str) -> bool:
 
 def _one(item: Manifest, there: Manifest | None, uid: str, started: bool) -> Action | None:
     if there is None:
-        return Action("apply", _stamped(item), "missing")
+        return Action("apply", _stamped(item), MISSING)
     if there["metadata"].get("deletionTimestamp") or (there["metadata"].get("ownerReferences") and not owned_by(there, uid)):
         # It comes again when it is gone, as does what an earlier experiment of this name has left: the watch will tell.
         return None
@@ -81,9 +87,20 @@ def _secret(item: Manifest, there: Manifest) -> Action | None:
 def _stamped(item: Manifest) -> Manifest:
     if item["kind"] in ("Job", "PersistentVolumeClaim", "Secret"):
         return item
-    metadata = item["metadata"]
+    item, metadata = _closed(item), item["metadata"]
     annotations = {**metadata.get("annotations", {}), STAMP: digest(item)}
     return {**item, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _closed(item: Manifest) -> Manifest:
+    """The object with an empty list wherever pods could be given more than they should have."""
+    if item["kind"] not in ("Deployment", "StatefulSet"):
+        return item
+    template = item["spec"]["template"]
+    pod = {**{key: [] for key in POD_LISTS}, **template["spec"]}
+    for part in ("containers", "initContainers"):
+        pod[part] = [{**{key: [] for key in CONTAINER_LISTS}, **container} for container in pod[part]]
+    return {**item, "spec": {**item["spec"], "template": {**template, "spec": pod}}}
 
 
 def _job(item: Manifest, there: Manifest, *, started: bool) -> Action | None:

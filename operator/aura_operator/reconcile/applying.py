@@ -14,7 +14,7 @@ from aura_operator.cluster.kinds import kind_of
 from aura_operator.experiment import Experiment
 from aura_operator.metrics import Metrics
 from aura_operator.naming import EXPERIMENT
-from aura_operator.reconcile.actions import Action, owned_by
+from aura_operator.reconcile.actions import MISSING, Action, owned_by
 from aura_operator.reconcile.drift import difference
 from aura_operator.reconcile.memory import Memory
 
@@ -22,7 +22,7 @@ __all__ = ["NAME_TAKEN", "Applier", "Threads"]
 
 NAME_TAKEN = "NameTaken"
 HOLDS_DATA = ("PersistentVolumeClaim", "Secret")
-CONFLICT = 409
+CONFLICT, INVALID = 409, 422
 
 Result = TypeVar("Result")
 
@@ -47,14 +47,25 @@ class Applier:
         self._cluster, self._children, self._metrics, self._thread = cluster, children, metrics, thread
 
     async def carry_out(self, actions: Iterable[Action], experiment: Experiment, memory: Memory) -> int:
-        """Carry out actions in their order; how many were not in vain."""
-        done = 0
+        """Carry out actions in their order; how many were not in vain.
+
+        What cannot be corrected keeps nothing else from it, but after the first error, which is raised in the end, nothing new
+        is made.
+        """
+        done, failure = 0, None
         for action in actions:
             kind, name = action.manifest["kind"], action.manifest["metadata"]["name"]
             if action.verb != "delete" and memory.given_up.get((kind, name)) == action.why:
                 continue
-            await self._carry_out(action, experiment, memory)
+            if failure is not None and action.why == MISSING:
+                continue
+            try:
+                await self._carry_out(action, experiment, memory)
+            except ApiError as error:
+                failure = failure or error
             done += 1
+        if failure is not None:
+            raise failure
         return done
 
     async def _carry_out(self, action: Action, experiment: Experiment, memory: Memory) -> None:
@@ -68,12 +79,12 @@ class Applier:
         if action.verb == "merge":
             change = {part: value for part, value in action.manifest.items() if part not in ("apiVersion", "kind")}
             made = await self._thread(self._cluster.merge, kind, namespace, name, change)
-        elif action.why == "missing":
+        elif action.why == MISSING:
             made = await self._create(action.manifest, experiment)
         else:
-            made = await self._thread(self._cluster.apply, action.manifest)
+            made = await self._correct(action.manifest, experiment)
         self._count(action.verb, kind.name)
-        log.info("%s %s %s", "created" if action.why == "missing" else "corrected", kind.name, name, extra=extra)
+        log.info("%s %s %s", "created" if action.why == MISSING else "corrected", kind.name, name, extra=extra)
         if action.verb == "apply" and difference(action.manifest, made):
             made = await self._replace(action.manifest, made, memory)
         self._children.put(made)
@@ -90,6 +101,18 @@ class Applier:
                 raise
         await self._refuse_foreign(manifest, experiment)
         return await self._thread(self._cluster.apply, manifest)
+
+    async def _correct(self, manifest: Manifest, experiment: Experiment) -> Manifest:
+        """Apply to an object that is there; where that cannot be valid with what others have added, as it is."""
+        try:
+            return await self._thread(self._cluster.apply, manifest)
+        except ApiError as error:
+            if error.status != INVALID:
+                raise
+            there = await self._thread(self._cluster.read, kind_of(manifest), experiment.namespace, manifest["metadata"]["name"])
+            if there is None or not difference(manifest, there):
+                raise
+            return there
 
     async def _refuse_foreign(self, manifest: Manifest, experiment: Experiment) -> None:
         kind, name = kind_of(manifest), manifest["metadata"]["name"]

@@ -28,7 +28,8 @@ class Reporter:
     async def report(self, experiment: Experiment, memory: Memory, status: ExperimentStatus, announce: Announce) -> None:
         """Write what differs from the status that was written last."""
         before = memory.status or ExperimentStatus()
-        old, new = _dump(before), _dump(status)
+        # Before the first look there is nothing, not even what is the default.
+        old, new = _dump(before) if before.conditions else {}, _dump(status)
         changed = {key: new.get(key) for key in (old.keys() | new.keys()) if old.get(key) != new.get(key)}
         if not changed:
             return

@@ -70,6 +70,17 @@ def test_an_edited_object_is_applied_again(path: tuple[Any, ...], value: object,
     assert (action.verb, action.why) == ("apply", why)
 
 
+@pytest.mark.parametrize(
+    ("path", "more", "why"),
+    [
+        ((*POD_SPEC, "envFrom"), [{"secretRef": {"name": "x"}}], ".spec.template.spec.containers[0].envFrom"),
+        (("spec", "template", "spec", "initContainers"), [{"name": "x"}], ".spec.template.spec.initContainers"),
+    ],
+)
+def test_what_pods_were_given_that_should_have_none_of_it_is_found(path: tuple[Any, ...], more: object, why: str) -> None:
+    assert decided(workload(), changed(applied(workload()), path, more)).why == why
+
+
 def test_a_field_that_is_no_longer_wanted_is_found_by_the_hash_of_what_was_applied() -> None:
     before = changed(workload(), ("spec", "template", "spec", "nodeSelector"), {"disk": "fast"})
     action = decided(workload(), applied(before))
