@@ -79,6 +79,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     item.stash.setdefault(PHASES, {})[report.when] = report.failed
+    if report.failed:
+        folder = OUT / item.name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{report.when}.txt").write_text(report.longreprtext, encoding="utf-8")
     return report
 
 
