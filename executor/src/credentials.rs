@@ -68,7 +68,7 @@ impl Credentials {
     /// # Errors
     /// A sentence when a file holds nothing of the kind.
     pub fn tls_client(&self, part: &str) -> Result<SslConnector, String> {
-        self.tls_builder().map(|builder| builder.build()).map_err(|_| {
+        self.tls_builder().map(SslConnectorBuilder::build).map_err(|_| {
             format!("AURA_{part}_CA, AURA_{part}_CERT or AURA_{part}_KEY is no PEM file, or certificate and key do not belong together")
         })
     }
