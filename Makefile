@@ -56,7 +56,7 @@ e2e: install ## Tests in a kind cluster of their own; what failed leaves its log
 	@for tool in docker kind kubectl helm; do command -v $$tool >/dev/null || { echo "make e2e: needs $$tool; install it and try again" >&2; exit 1; }; done
 	@docker info >/dev/null 2>&1 || { echo "make e2e: needs docker, and none answers here; start it and try again" >&2; exit 1; }
 	@[ -n "$(filter-out 0,$(E2E_REUSE))" ] || $(MAKE) --no-print-directory images
-	$(BIN)/pytest $(E2E_CASES) -m e2e -n $(E2E_WORKERS) --timeout 900
+	$(BIN)/pytest $(E2E_CASES) -m e2e -n $(E2E_WORKERS) --maxschedchunk 1 --timeout 900
 
 lint: lint-python lint-rust ## ruff, mypy strict, import-linter, rustfmt, clippy
 

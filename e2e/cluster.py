@@ -53,7 +53,7 @@ def until(
     seconds: float,
     *,
     otherwise: Callable[[], str] = lambda: "",
-    pause: float = 0.5,
+    pause: float = 1.0,
 ) -> Found:
     """What `look` returns as soon as it is true; raises NotSeen with `otherwise` when it is not within `seconds`."""
     end = time.monotonic() + seconds

@@ -20,6 +20,7 @@ from operator_pod import system
 
 PHASES = pytest.StashKey[dict[str, bool]]()
 OPTIONS = Options.read()
+LONGEST = ["test_quickstart.py", "test_kills.py", "test_ollama.py", "test_scale.py", "test_upgrade.py", "test_external.py"]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -27,6 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("e2e")
+    # The longest first, so that no worker is left with one of them at the end.
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 def _leads(config: pytest.Config) -> bool:
@@ -76,6 +79,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     item.stash.setdefault(PHASES, {})[report.when] = report.failed
+    if report.failed:
+        folder = OUT / item.name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{report.when}.txt").write_text(report.longreprtext, encoding="utf-8")
     return report
 
 

@@ -107,6 +107,9 @@ def upgrade(options: Options, **settings: Any) -> None:
     """Install or upgrade the chart, with further `settings` of the operator; returns when the operator is ready."""
     cluster = Cluster(options.kubeconfig)
     cluster.namespace(SYSTEM).create(RESTRICTED)
-    values = {"images": images(options), "settings": settings}
+    named = images(options)
+    # Another image under the same tag is another operator.
+    number = run("docker", "image", "inspect", "--format={{.Id}}", named["operator"]).strip()
+    values = {"images": named, "settings": settings, "operator": {"podAnnotations": {"e2e/image": number}}}
     arguments = ["upgrade", "--install", "aura", str(ROOT / "charts/aura"), "--namespace", SYSTEM, "--wait", "--timeout", "5m"]
     cluster.helm(*arguments, "--values", str(HERE / "values.yaml"), "--values", "-", stdin=json.dumps(values))

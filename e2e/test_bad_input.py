@@ -94,7 +94,8 @@ def test_log_without_requests(namespace: Namespace, options: Options) -> None:
     files = Files.up(namespace, options)
     files.put("log.csv", shop_log(0, views=20_000))
     experiment = applied(namespace, "idle", workload=from_log({"url": files.url("log.csv")}), catalog=None)
-    experiment.wait_for_trouble("BadInput", "click", seconds=150)
+    told = "the log holds no request: its actions are view; name those that are requests in workload.requests"
+    experiment.wait_for_trouble("BadInput", told, seconds=150)
     files.put("log.csv", shop_log(10_000, views=10_000))
     status = experiment.wait_for("Succeeded", seconds=240)
     assert (status["events"], status["arms"]["aura"]["requests"]) == ("20000", "10000")

@@ -97,5 +97,5 @@ def edited(namespace: Namespace, edit: Edit) -> float:
 
 def seconds(what: str, look: Callable[[], bool]) -> float:
     started = time.monotonic()
-    until(what, look, 4 * LIMIT_SECONDS, pause=0.2)
+    until(what, look, 4 * LIMIT_SECONDS, pause=0.5)
     return time.monotonic() - started
