@@ -73,6 +73,10 @@ class Cluster:
         """Server-side apply: the object as it is now; without `force` others' fields are a conflict, status 409."""
         return self._write("server_side_apply", manifest, field_manager=FIELD_MANAGER, force_conflicts=force)
 
+    def create(self, manifest: Manifest) -> Manifest:
+        """Make an object; one of its name that is there already is a conflict, status 409."""
+        return self._write("create", manifest, field_manager=FIELD_MANAGER)
+
     def replace(self, manifest: Manifest) -> Manifest:
         """Put the object as it is given: also takes out what others have added."""
         return self._write("replace", manifest, field_manager=FIELD_MANAGER)

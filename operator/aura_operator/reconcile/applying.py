@@ -91,10 +91,10 @@ class Applier:
 
     async def _create(self, manifest: Manifest, experiment: Experiment) -> Manifest:
         """Make an object that was not seen; one of its name that is not the experiment's is left alone."""
-        if manifest["kind"] in HOLDS_DATA:
-            # Deleting the experiment would delete it, and what others keep in it.
-            await self._refuse_foreign(manifest, experiment)
         try:
+            if manifest["kind"] in HOLDS_DATA:
+                # Applying would take it over, and deleting the experiment what others keep in it.
+                return await self._thread(self._cluster.create, manifest)
             return await self._thread(self._cluster.apply, manifest, force=False)
         except ApiError as error:
             if error.status != CONFLICT:

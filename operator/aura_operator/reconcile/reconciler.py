@@ -1,5 +1,6 @@
 """The one reconciliation: observe, build all, apply what differs, derive the status, write it if it changed."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -51,6 +52,7 @@ class Reconciler:
         self._monitoring = monitoring
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="api")
         self._thread = Threads(self._pool)
+        self._turns = asyncio.Semaphore(settings.workers)
         self._applier = Applier(cluster, children, metrics, self._thread)
         self._reporter = Reporter(cluster, metrics, self._thread, settings.status_seconds)
         self._http = httpx.AsyncClient(timeout=PROGRESS_SECONDS)
@@ -123,7 +125,10 @@ class Reconciler:
         planned = plan(blueprint, picture.facts, observed, finished=finished, blocked=blocked)
         memory.servers_wanted = planned.servers_wanted
         actions = decide(planned.desired, observed, experiment.uid, started=started)
-        if not await self._applier.carry_out(actions, experiment, memory):
+        # When there is more to do than can be done at once, one experiment after the other is complete, and not all at the end.
+        async with self._turns:
+            done = await self._applier.carry_out(actions, experiment, memory)
+        if not done:
             memory.settled = key
 
     async def _passwords(

@@ -52,7 +52,7 @@ def derive(seen: Observation) -> ExperimentStatus:
     before, facts = seen.before, seen.facts
     waiting = waiting_for(facts, seen.servers_wanted)
     outcome = _outcome(seen)
-    phase = outcome[0] if outcome else _phase(seen, waiting)
+    phase = outcome[0] if outcome else _phase(seen)
     found: dict[str, object] = {}
     if seen.progress is not None:
         found |= from_progress(seen.progress, seen.spec.planned_arms)
@@ -146,7 +146,7 @@ def _has_started(seen: Observation) -> bool:
     return (seen.progress is not None and seen.progress.phase in ("replaying", "done")) or _verdict(seen.facts) is not None
 
 
-def _phase(seen: Observation, waiting: list[str]) -> Phase:
+def _phase(seen: Observation) -> Phase:
     if seen.spec.suspend:
         return "Suspended"
     facts, replayer = seen.facts, seen.facts.replayer
@@ -155,7 +155,7 @@ def _phase(seen: Observation, waiting: list[str]) -> Phase:
         return "Running"
     if facts.servers or facts.executors or replayer is not None:
         return "Provisioning"
-    return "Provisioning" if waiting and not seen.troubles else "Pending"
+    return "Pending" if seen.troubles else "Provisioning"
 
 
 def _planners(seen: Observation) -> PlannersStatus:

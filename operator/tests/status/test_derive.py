@@ -37,10 +37,15 @@ def test_an_experiment_without_troubles_is_provisioning_from_the_first_look() ->
     assert (status.phase, status.message) == ("Provisioning", "waiting for kafka, redis-aura, redis-baseline")
 
 
-def test_external_parts_leave_nothing_to_wait_for_before_the_workers_are_there() -> None:
+def test_external_parts_leave_nothing_to_wait_for() -> None:
     before = derive(observation(facts=EMPTY, servers_wanted=frozenset()))
     after = derive(observation(before, facts=Facts(executors=(PartState("executor-aura", 1, 0),)), servers_wanted=frozenset()))
-    assert (before.phase, after.phase, after.message) == ("Pending", "Provisioning", "parts are being brought up")
+    assert (before.phase, before.message) == ("Provisioning", "parts are being brought up")
+    assert after == before, "one write less for each experiment"
+
+
+def test_what_is_there_is_being_brought_up_whatever_the_trouble() -> None:
+    assert derive(observation(troubles=[MISSING])).phase == "Provisioning"
 
 
 def test_it_keeps_provisioning_until_the_replayers_container_runs() -> None:
