@@ -40,7 +40,7 @@ from aura_replayer.source.scan import LogSummary, scan
 __all__ = ["replay_benchmarks"]
 
 ROWS = 400_000
-PAIRS = 3
+PAIRS = 7
 SOURCE = {"dataset": "complete-journey"}
 MANIFEST = """
 apiVersion: aura.dev/v1alpha1

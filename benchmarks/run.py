@@ -1,10 +1,16 @@
 """Runs the benchmarks and writes results.json: `python benchmarks/run.py [NAME…]`, all without a name."""
 
 import argparse
+import sys
 from collections.abc import Callable
+from pathlib import Path
+
+# A package of that name would be taken for the standard library's.
+sys.path.append(str(Path(__file__).parent / "operator"))
 
 from execution import executor_benchmarks
 from memory import memory_benchmarks
+from operator_scale import operator_benchmarks
 from planner import planner_benchmarks
 from replay import replay_benchmarks
 from results import RESULTS, Result, merge
@@ -12,6 +18,7 @@ from results import RESULTS, Result, merge
 SUITES: dict[str, Callable[[], list[Result]]] = {
     "executor": executor_benchmarks,
     "memory": memory_benchmarks,
+    "operator": operator_benchmarks,
     "planner": planner_benchmarks,
     "replay": replay_benchmarks,
 }

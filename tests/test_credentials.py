@@ -14,6 +14,7 @@ from aura_bus import BusError, Publisher, Subscriber, ensure_topics
 from aura_cli.embedded import Household
 from aura_cli.embedded.kafka import start_broker
 from aura_cli.embedded.redis import start_redis
+from aura_cli.embedded.services import find_executor
 from aura_contract.credentials import PARTS, Part, adopt, credentials
 from aura_contract.dependencies import DependenciesSpec
 from aura_contract.experiment import TtlSpec
@@ -291,3 +292,34 @@ def test_redis_that_may_not_be_configured(redis: tuple[int, str], told: Set) -> 
         use("REDIS", port)
     assert str(caught.value).startswith(f"Redis of arm aura at 127.0.0.1:{port} does not allow CONFIG SET maxmemory (")
     assert str(caught.value).endswith("); name a server of which this user may set the memory limit and policy")
+
+
+def executor_says(port: int, *options: str) -> str:
+    """The last sentence of an executor that gave up."""
+    argv = [find_executor(), "--kafka", "127.0.0.1:1", "--redis", f"127.0.0.1:{port}", "--listen", "127.0.0.1:0"]
+    done = subprocess.run([*argv, "--redis-timeout", "0.5", *options], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "secret-word" not in done.stderr
+    return done.stderr.splitlines()[-1].removeprefix(f"aura-executor: Redis at 127.0.0.1:{port} did not serve plans for 0.5 s: ")
+
+
+def test_executor_says_what_is_wrong(front: Front, redis: tuple[int, str], told: Set, certificates: Certificates) -> None:
+    port, _ = redis
+    refusal = "it refuses user and password; correct AURA_REDIS_USERNAME and AURA_REDIS_PASSWORD, in Kubernetes the Secret's username and password"
+    assert executor_says(port) == refusal
+    assert executor_says(front(port)).startswith(
+        "it speaks TLS; set AURA_REDIS_TLS=true, or tls: true beside its endpoint in the manifest ("
+    )
+    told("REDIS", username="default", password="secret-word")
+    assert executor_says(port) == refusal
+    told("REDIS", tls="true")
+    assert executor_says(port) == "it does not speak TLS; unset AURA_REDIS_TLS and tls in the manifest, or name its TLS port"
+    told("REDIS", ca=certificates.other_ca)
+    fix = "give its CA in AURA_REDIS_CA, in Kubernetes ca.crt"
+    assert executor_says(front(port)) == f"its certificate is not trusted (unable to get local issuer certificate); {fix}"
+    told("REDIS", ca=certificates.ca)
+    assert executor_says(front(port)) == refusal
+    wants = "it wants a client certificate; give it in AURA_REDIS_CERT and AURA_REDIS_KEY, in Kubernetes tls.crt and tls.key"
+    assert executor_says(front(port, client_certificate=True)) == wants
+    told("REDIS", cert=certificates.client, key=certificates.client_key)
+    assert executor_says(front(port, client_certificate=True)) == refusal

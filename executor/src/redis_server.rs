@@ -5,6 +5,7 @@ use std::time::Duration;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
@@ -13,6 +14,7 @@ use crate::credentials::Credentials;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+const FIRST_WORD: Duration = Duration::from_millis(500);
 
 const REFUSED: &str = "it refuses user and password; correct AURA_REDIS_USERNAME and AURA_REDIS_PASSWORD, in Kubernetes the \
                        Secret's username and password";
@@ -70,8 +72,7 @@ impl RedisServer {
                 tokio::spawn(driver);
                 Ok(connection)
             }
-            // In TLS 1.3 a server complains about a missing client certificate only after the handshake.
-            Ok(Err(error)) if error.to_string().contains("alert") => Err(NO_CERTIFICATE.to_owned()),
+            Ok(Err(_)) if self.wants_certificate(tls).await => Err(NO_CERTIFICATE.to_owned()),
             Ok(Err(error)) => Err(explained(&error)),
             Err(_) => Err("it does not answer; start it or correct --redis".to_owned()),
         }
@@ -113,6 +114,13 @@ impl RedisServer {
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("it does not answer".to_owned()),
         }
+    }
+
+    /// Whether the server complains about the client certificate; in TLS 1.3 it does so only after the handshake.
+    async fn wants_certificate(&self, tls: &SslConnector) -> bool {
+        let Ok(mut stream) = self.encrypted(tls).await else { return false };
+        let said = timeout(FIRST_WORD, stream.read_u8()).await;
+        matches!(said, Ok(Err(error)) if error.to_string().contains("alert"))
     }
 
     /// Whether a handshake succeeds, whoever the server is.

@@ -83,7 +83,7 @@ class Replay:
                     break
                 rows += len(window.block)
                 self._unended = window
-                if self._exclusive:
+                if self._exclusive or self._wall:
                     self._end_last()
         self._end_last()
         return rows
@@ -150,6 +150,9 @@ class Replay:
             meta = lane.meta[(start + skip) * ENTRY_BYTES : stop * ENTRY_BYTES]
             version = lane.totals.policy_version
             lane.send(batch, meta, b"".join(packed[skip:]) if skip else body)
+            if self._wall:
+                # At a live pace a batch is answered long before the next one is due.
+                lane.drain()
             if lane.totals.policy_version != version:
                 lane.refresh_policy()
                 self._levers(lane, requests)

@@ -56,3 +56,15 @@ def test_hits_on_prefetched_keys_are_credited(new_redis: Callable[[], str]) -> N
     totals = ask(arm, ["9", "9"])
     assert (totals.hits, totals.prefetches, totals.prefetch_hits) == (2, 1, 1)
     assert arm.prefetch_hits_by_plan() == {"p": 1}
+
+
+def test_commands_and_connections_of_others_take_no_room(new_redis: Callable[[], str]) -> None:
+    url = new_redis()
+    arm = WallArm("aura", url, TtlSpec())
+    arm.begin("r1", arm.data_bytes(), 1_000_000)
+    before = arm.data_bytes()
+    server = redis.Redis.from_url(url)
+    server.pipeline().delete("item:1").execute()
+    assert arm.data_bytes() - before < 10_000
+    arm.settle()
+    assert int(server.config_get("maxmemory")["maxmemory"]) > before + 1_000_000

@@ -22,9 +22,6 @@ SETTINGS: dict[str, str | int] = {
     "maxmemory": 0,
     "maxmemory-policy": "volatile-ttl",
     "maxmemory-samples": 10,
-    # Statistics would take room from the items: a slow log that grows, and 25 kB for each command ever used.
-    "latency-tracking": "no",
-    "slowlog-log-slower-than": -1,
     # Evict down to the limit before every call; the default may stop half way to keep latency low.
     "maxmemory-eviction-tenacity": 100,
 }
@@ -66,7 +63,7 @@ class EventArm:
         self._empty = self._budget = self._slack = 0
         self._server.check_own()
         self._server.configure(SETTINGS)
-        self._guard(self._client.config_resetstat)
+        self._server.without_statistics()
         library = files("aura_replayer.arm").joinpath("aura.lua").read_text()
         self._guard(lambda: self._client.function_load(library, replace=True))
 

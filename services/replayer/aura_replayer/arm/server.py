@@ -70,6 +70,11 @@ class Server:
                     "name a server of which this user may set the memory limit and policy"
                 ) from error
 
+    def without_statistics(self) -> None:
+        """Have it keep none: a slow log that grows and 25 kB for each command ever used would take room from the items."""
+        self.configure({"latency-tracking": "no", "slowlog-log-slower-than": -1})
+        self.guard(self.client.config_resetstat)
+
     def _silent(self, error: str) -> str:
         if self._answered:
             return f"Redis of arm {self._arm} does not answer ({error}); start the experiment again"

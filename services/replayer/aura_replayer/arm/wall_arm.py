@@ -32,12 +32,14 @@ class WallArm:
         self._items = 0
         self._prefetched: dict[bytes, str] = {}
         self._credit: dict[str, int] = {}
+        self._server.check_own()
+        self._server.without_statistics()
 
     def begin(self, run: str, empty: int, budget: int) -> Totals:
         """See `Arm.begin`."""
         self._empty, self._budget = empty, budget
-        self._server.check_own()
-        self._server.configure({"maxmemory-policy": "allkeys-lru", "maxmemory": empty + budget if budget else 0})
+        self._server.configure({"maxmemory-policy": "allkeys-lru"})
+        self.settle()
         state = self._state()
         if state.get("run") != run:
             self._guard(lambda: self._client.delete(STATE_KEY))
@@ -155,14 +157,24 @@ class WallArm:
 
     def data_bytes(self) -> int:
         """Used bytes without those of connections."""
-        memory = self._guard(lambda: self._client.info("memory"))
-        return int(memory["used_memory"]) - int(memory["mem_clients_normal"])
+        used, connections = self._memory()
+        return used - connections
 
     def look(self) -> None:
-        """Nothing is asked, see `settle`."""
+        """Nothing is asked ahead: at a live pace there is time."""
 
     def settle(self) -> None:
-        """The limit stands: at a live pace buffers are small."""
+        """See `Arm.settle`; the planned arm's executor has connections that the baseline has not."""
+        limit = self._empty + self._memory()[1] + self._budget if self._budget else 0
+        self._guard(lambda: self._client.config_set("maxmemory", limit))
+
+    def _memory(self) -> tuple[int, int]:
+        """Bytes used in all and by connections."""
+        pipe = self._client.pipeline(transaction=False)
+        pipe.info("memory")
+        pipe.client_list()
+        memory, clients = self._guard(pipe.execute)
+        return int(memory["used_memory"]), sum(int(client["tot-mem"]) for client in clients)
 
     def forget(self) -> None:
         """Empty the arm, the run included."""

@@ -3,20 +3,39 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from aura_operator.naming import labels
+
+__all__ = [
+    "GIVEN",
+    "Kubectl",
+    "Manifest",
+    "NoCluster",
+    "Operator",
+    "Refused",
+    "answering",
+    "cluster",
+    "eventually",
+    "experiment",
+    "listening",
+    "make_pod",
+    "tell_pod",
+]
 
 Manifest = dict[str, Any]
 Found = TypeVar("Found")
@@ -25,8 +44,45 @@ CHILDREN = (
     "serviceaccounts,secrets,configmaps,persistentvolumeclaims,services,networkpolicies,poddisruptionbudgets,"
     "statefulsets,deployments,jobs"
 )
+GIVEN = "KUBECONFIG_TEST"
+"""Names the kubeconfig of a cluster to use; without it one is made by kind, and removed afterwards."""
+
+ROOT = Path(__file__).parents[2]
 HTTP_PORT = 8080
 """Where the operator asks every replayer for its progress."""
+
+
+class NoCluster(Exception):
+    """There is no cluster to use, and no means to make one."""
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[Path]:
+    """The kubeconfig of a cluster in which no pod is started, with the definition of experiments; raises NoCluster."""
+    given = os.environ.get(GIVEN)
+    if given:
+        _prepare(Path(given))
+        yield Path(given)
+        return
+    if not shutil.which("kind") or not shutil.which("kubectl"):
+        raise NoCluster(f"needs kind and kubectl, or {GIVEN}")
+    path, image = folder / "kubeconfig", os.environ.get("KIND_NODE_IMAGE")
+    flags = ["--name", f"aura-test-{uuid.uuid4().hex[:6]}", "--kubeconfig", str(path)]
+    try:
+        subprocess.run(
+            ["kind", "create", "cluster", "--wait", "180s", *flags, *(["--image", image] if image else [])], check=True
+        )
+        _prepare(path)
+        yield path
+    finally:
+        subprocess.run(["kind", "delete", "cluster", *flags], check=False)
+
+
+def _prepare(path: Path) -> None:
+    kubectl = Kubectl(path)
+    kubectl("cordon", "--selector=kubernetes.io/hostname")
+    kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+    kubectl("wait", "--for=condition=Established", "crd/auraexperiments.aura.dev")
 
 
 class Refused(Exception):
@@ -57,7 +113,7 @@ class Kubectl:
     def find(self, what: str) -> Manifest | None:
         """An object by KIND/NAME, or None."""
         text = self("get", what, "--ignore-not-found", "-o", "json")
-        return json.loads(text) if text else None
+        return cast(Manifest, json.loads(text)) if text else None
 
     def children(self, experiment: str) -> dict[str, Manifest]:
         """All objects of an experiment, by Kind/name."""
@@ -79,7 +135,7 @@ def eventually(what: str, look: Callable[[], Found | None], seconds: float = 20.
     return found
 
 
-def free_port() -> int:
+def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
@@ -93,7 +149,7 @@ class Operator:
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
-        self._port = free_port()
+        self._port = _free_port()
         log = (self._folder / "operator.log").open("a")
         command = [sys.executable, "-m", "aura_operator", "--listen", f"127.0.0.1:{self._port}", *self._flags]
         environment = {**os.environ, "KUBECONFIG": str(self._kubeconfig), "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -106,7 +162,7 @@ class Operator:
         return self.process.wait(30)
 
     def writes(self) -> dict[str, float]:
-        """Writes to the API server since its start, by verb and kind."""
+        """Writes to the API server since its start, by verb and kind as its metrics label them."""
         found = re.findall(r"^aura_operator_writes_total\{(.*)\} (\S+)$", self._get("metrics"), re.MULTILINE)
         return {what: float(count) for what, count in found}
 
@@ -129,8 +185,11 @@ class Operator:
 @contextmanager
 def listening() -> Iterator[str]:
     """A server that the operator can reach, HOST:PORT."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield f"127.0.0.1:{server.getsockname()[1]}"
+    server = ThreadingTCPServer(("127.0.0.1", 0), BaseRequestHandler)
+    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
 
 
 @contextmanager
