@@ -46,3 +46,9 @@ def test_the_path_of_the_first_difference_is_told(desired: object, observed: obj
 @pytest.mark.parametrize("observed", [{}, {"a": None}, {"a": ""}, {"a": []}])
 def test_an_empty_value_and_an_absent_one_are_the_same(empty: object, observed: object) -> None:
     assert difference({"a": empty}, observed) is None
+
+
+def test_what_somebody_adds_to_a_selector_is_found_and_what_the_server_adds_elsewhere_is_not() -> None:
+    desired = {"spec": {"selector": {"a": "1"}}}
+    assert difference(desired, {"spec": {"selector": {"a": "1", "b": "2"}, "type": "ClusterIP"}}) == ".spec.selector.b"
+    assert difference(desired, {"spec": {"selector": {"a": "1", "b": ""}, "type": "ClusterIP"}}) is None
