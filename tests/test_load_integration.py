@@ -22,7 +22,7 @@ spec:
   catalog: {{source: {{dataset: complete-journey}}}}
   cache: {{capacity: 5%}}
   planner: {{backend: heuristic}}
-  dependencies: {{mongodb: {{endpoint: {endpoint}}}}}
+  dependencies: {{mongodb: {{external: {{endpoint: {endpoint}}}}}}}
 """
 
 
