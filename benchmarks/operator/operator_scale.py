@@ -70,7 +70,7 @@ def _measure(kubeconfig: Path, kubectl: Kubectl, operator: Operator, server: str
     client = kubernetes.config.new_client_from_config(str(kubeconfig))
     births = Births(client)
     applied = _apply(client, server)
-    end = time.monotonic() + 120
+    end = time.monotonic() + 900
     while len(births.seen) < EXPERIMENTS and time.monotonic() < end:
         time.sleep(0.2)
     if len(births.seen) < EXPERIMENTS:

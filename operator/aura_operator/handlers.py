@@ -74,9 +74,11 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, bells: Bel
         return kopf.login_via_client(**arguments)
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)  # type: ignore[arg-type]
-    def seen(type: str | None, meta: kopf.Meta, namespace: str, name: str, **_: Any) -> None:  # noqa: A002 - Kopf's own name
+    def seen(event: kopf.RawEvent, meta: kopf.Meta, namespace: str, name: str, **_: Any) -> None:
+        # Kopf keeps the body for as long as the experiment lives, and this is more than half of it.
+        event["object"]["metadata"].pop("managedFields", None)  # type: ignore[typeddict-item]
         generation = int(meta.get("generation", 0))
-        if type == "DELETED":
+        if event["type"] == "DELETED":
             generations.pop((namespace, name), None)
         elif generations.get((namespace, name)) != generation:
             generations[namespace, name] = generation
