@@ -21,8 +21,8 @@ def results(blueprint: Blueprint) -> list[Manifest]:
 
 
 def progress(blueprint: Blueprint) -> list[Manifest]:
-    """The Service before /progress and /metrics."""
-    return [service(blueprint, REPLAYER, {HTTP: HTTP_PORT})]
+    """The Service before /progress and /metrics; one pod needs no address of its own, which would be two more writes."""
+    return [service(blueprint, REPLAYER, {HTTP: HTTP_PORT}, headless=True)]
 
 
 def build(blueprint: Blueprint) -> list[Manifest]:

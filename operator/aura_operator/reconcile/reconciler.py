@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 
 import httpx
 from pydantic import ValidationError
@@ -38,6 +39,9 @@ TROUBLED_SECONDS = 10.0
 FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 60.0
 PROGRESS_SECONDS = 2.0
 SECRET = Kind("v1", "Secret")
+
+Observe = Callable[[], Mapping[ChildKey, Manifest]]
+"""Gives the experiment's objects as they are known."""
 
 log = logging.getLogger(__name__)
 
@@ -74,12 +78,14 @@ class Reconciler:
     async def _look(self, experiment: Experiment, memory: Memory, announce: Announce) -> float:
         if memory.status is None:
             memory.status = experiment.status
-        picture = self._picture(experiment, memory)
+        # Unpacking costs more than all else in a look at which nothing has changed, so it is done once at most.
+        observe = cache(partial(self._children.of, (experiment.namespace, experiment.name)))
+        picture = self._picture(experiment, memory, observe)
         lookups = await self._lookups(experiment, memory, picture.facts)
         found = [*lookups.troubles, *picture.troubles]
         failure: ApiError | None = None
         try:
-            await self._bring_up(experiment, memory, picture, lookups)
+            await self._bring_up(experiment, memory, picture, lookups, observe)
         except ApiError as error:
             failure = error
             found.insert(0, _refused(error, experiment))
@@ -91,19 +97,20 @@ class Reconciler:
             raise failure
         return await self._pause(experiment, seen, status)
 
-    def _picture(self, experiment: Experiment, memory: Memory) -> Picture:
+    def _picture(self, experiment: Experiment, memory: Memory, observe: Observe) -> Picture:
         """What the objects say, from memory when none of them has changed."""
-        owner = (experiment.namespace, experiment.name)
-        version = (experiment.generation, self._children.version(owner))
+        version = (experiment.generation, self._children.version((experiment.namespace, experiment.name)))
         if memory.picture is None or memory.picture.version != version:
             if memory.picture is None or memory.picture.version[0] != experiment.generation:
                 memory.given_up.clear()
-            facts = gather(self._children.of(owner).values())
+            facts = gather(observe().values())
             found = tuple(troubles(facts, experiment.spec))
             memory.picture = Picture(version, facts.without_pods(), found)
         return memory.picture
 
-    async def _bring_up(self, experiment: Experiment, memory: Memory, picture: Picture, lookups: Lookups) -> None:
+    async def _bring_up(
+        self, experiment: Experiment, memory: Memory, picture: Picture, lookups: Lookups, observe: Observe
+    ) -> None:
         """Bring what is there to what should be; free when all it depends on is as it was when nothing was to do."""
         status = memory.status or experiment.status
         started, finished, blocked = bool(status.started_at), bool(status.finished_at), any(t.servers for t in lookups.troubles)
@@ -111,7 +118,7 @@ class Reconciler:
         if key == memory.settled:
             return
         memory.settled = None
-        observed = self._children.of((experiment.namespace, experiment.name))
+        observed = observe()
         blueprint = Blueprint(
             name=experiment.name,
             namespace=experiment.namespace,
