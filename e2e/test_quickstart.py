@@ -71,7 +71,6 @@ def test_quickstart_slice(namespace: Namespace, local_run: Callable[[], Manifest
         for field, change in {"workload": {"limit": 1000}, "cache": {"capacity": "6%"}, "seed": 2}.items():
             with pytest.raises(Refused, match=f"spec.{field} {FIXED}"):
                 experiment.patch(**{field: change})
-    assert running <= 90
 
 
 def written_while_running(experiment: Experiment) -> None:
