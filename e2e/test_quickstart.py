@@ -94,7 +94,7 @@ def same_counts(status: Manifest, local: Manifest) -> None:
         assert int(arm["hits"]) + int(arm["misses"]) == here["requests"], name
         if name == DRAWN:
             continue
-        assert abs(float(arm["hitRatio"]) - here["hit_ratio"]) <= 0.005, f"{name}: {arm['hitRatio']} and {here['hit_ratio']}"
+        assert abs(float(arm["hitRatio"]) - here["hit_ratio"]) <= APART, f"{name}: {arm['hitRatio']} and {here['hit_ratio']}"
 
 
 def columns(namespace: Namespace, status: Manifest) -> None:

@@ -106,8 +106,9 @@ def test_ended_run_answers_again_without_its_servers(parts: Parts) -> None:
     assert (ending.exit_code, ending.verdict, ending.message) == (0, verdict, f"{verdict.verdict}: {verdict.reason}")
     assert {"lru", "s3fifo", "belady"} < set(json.loads((parts.out / "ceilings.json").read_text()))
     (parts.folder / "ending").unlink()
-    parts.kafka, parts.urls = "127.0.0.1:1", dict.fromkeys(parts.urls, "redis://127.0.0.1:1")
-    output, errors = parts.replayer("--report").communicate(timeout=20)
+    parts.kafka, parts.urls = "127.0.0.1:1", {name: f"redis://127.0.0.1:{port}" for port, name in enumerate(parts.urls, 1)}
+    output, errors = parts.replayer("--report").communicate(timeout=60)
+    assert output, errors
     assert (Verdict.model_validate_json(output), parts.ending(), parts.verdict()) == (verdict, ending, verdict), errors
     assert (parts.out / "report.html").read_text() == page
     # A report that was lost, or not reached, is written then.
