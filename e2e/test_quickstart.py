@@ -16,12 +16,13 @@ from installation import OUT
 from operator_pod import steady
 from test_refused import FIXED
 
-LIMIT = 60_000
-# Between two runs on one machine small caches differ by a point, since Redis evicts by sampling; one of this size by far less.
+LIMIT = 150_000
+# Small caches of two kinds of server differ by up to a point (docs/roadmap.md): .6 points were seen with 60,000 rows.
+APART = 0.01
 # Free latency: charged, the seconds that a busy machine takes for a plan would be part of what is compared.
 SPEC: dict[str, Any] = {
     "workload": {"limit": LIMIT},
-    "cache": {"capacity": "50%"},
+    "cache": {"capacity": "20%"},
     "trigger": {"everyEvents": 5000},
     "planner": {"latency": "free"},
     "controls": ["noop", "random"],
