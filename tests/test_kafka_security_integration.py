@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from testcontainers.core.container import DockerContainer
+from tls_front import Certificates
 
 from aura_bus import BusError, ensure_topics
-from conftest import Certificates
 
 pytestmark = pytest.mark.integration
 
