@@ -82,7 +82,15 @@ def _prepare(path: Path) -> None:
     kubectl = Kubectl(path)
     kubectl("cordon", "--selector=kubernetes.io/hostname")
     kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-    kubectl("wait", "--for=condition=Established", "crd/auraexperiments.aura.dev")
+    eventually("experiments are served", lambda: _served(kubectl), 60)
+
+
+def _served(kubectl: Kubectl) -> bool:
+    try:
+        kubectl("get", "ax", "--all-namespaces")
+    except Refused:
+        return False
+    return True
 
 
 class Refused(Exception):
