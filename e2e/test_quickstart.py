@@ -57,11 +57,11 @@ def local_run(tmp_path: Path) -> Iterator[Callable[[], Manifest]]:
 def test_quickstart_slice(namespace: Namespace, local_run: Callable[[], Manifest], record_property: Record) -> None:
     with steady():
         experiment, started = Experiment.applied(namespace, manifest("slice", **SPEC)), time.monotonic()
-        experiment.wait("Running", lambda status: status.get("startedAt") or status.get("phase") == "Running", 150)
+        experiment.wait("Running", lambda status: status.get("startedAt") or status.get("phase") == "Running", 300)
         running = time.monotonic() - started
         record_property("running_after_s", round(running, 1))
         written_while_running(experiment)
-        namespace.kubectl("wait", "--for=condition=Complete", "ax/slice", "--timeout=240s", seconds=260)
+        namespace.kubectl("wait", "--for=condition=Complete", "ax/slice", "--timeout=420s", seconds=440)
         record_property("complete_after_s", round(time.monotonic() - started, 1))
         status, local = experiment.status(), local_run()
         assert status["phase"] == "Succeeded", experiment.told()
