@@ -56,43 +56,6 @@ class NoCluster(Exception):
     """There is no cluster to use, and no means to make one."""
 
 
-@contextmanager
-def cluster(folder: Path) -> Iterator[Path]:
-    """The kubeconfig of a cluster in which no pod is started, with the definition of experiments; raises NoCluster."""
-    given = os.environ.get(GIVEN)
-    if given:
-        _prepare(Path(given))
-        yield Path(given)
-        return
-    if not shutil.which("kind") or not shutil.which("kubectl"):
-        raise NoCluster(f"needs kind and kubectl, or {GIVEN}")
-    path, image = folder / "kubeconfig", os.environ.get("KIND_NODE_IMAGE")
-    flags = ["--name", f"aura-test-{uuid.uuid4().hex[:6]}", "--kubeconfig", str(path)]
-    try:
-        subprocess.run(
-            ["kind", "create", "cluster", "--wait", "180s", *flags, *(["--image", image] if image else [])], check=True
-        )
-        _prepare(path)
-        yield path
-    finally:
-        subprocess.run(["kind", "delete", "cluster", *flags], check=False)
-
-
-def _prepare(path: Path) -> None:
-    kubectl = Kubectl(path)
-    kubectl("cordon", "--selector=kubernetes.io/hostname")
-    kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-    eventually("experiments are served", lambda: _served(kubectl), 60)
-
-
-def _served(kubectl: Kubectl) -> bool:
-    try:
-        kubectl("get", "ax", "--all-namespaces")
-    except Refused:
-        return False
-    return True
-
-
 class Refused(Exception):
     """kubectl's error output."""
 
@@ -132,6 +95,43 @@ class Kubectl:
         """Patch an object, or its subresource."""
         flags = [f"--{name}={value}" for name, value in options.items()]
         self("patch", what, "--type", how, "-p", json.dumps(change), *flags)
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[Path]:
+    """The kubeconfig of a cluster in which no pod is started, with the definition of experiments; raises NoCluster."""
+    given = os.environ.get(GIVEN)
+    if given:
+        _prepare(Path(given))
+        yield Path(given)
+        return
+    if not shutil.which("kind") or not shutil.which("kubectl"):
+        raise NoCluster(f"needs kind and kubectl, or {GIVEN}")
+    path, image = folder / "kubeconfig", os.environ.get("KIND_NODE_IMAGE")
+    flags = ["--name", f"aura-test-{uuid.uuid4().hex[:6]}", "--kubeconfig", str(path)]
+    try:
+        subprocess.run(
+            ["kind", "create", "cluster", "--wait", "180s", *flags, *(["--image", image] if image else [])], check=True
+        )
+        _prepare(path)
+        yield path
+    finally:
+        subprocess.run(["kind", "delete", "cluster", *flags], check=False)
+
+
+def _prepare(path: Path) -> None:
+    kubectl = Kubectl(path)
+    kubectl("cordon", "--selector=kubernetes.io/hostname")
+    kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+    eventually("experiments are served", lambda: _served(kubectl), 60)
+
+
+def _served(kubectl: Kubectl) -> bool:
+    try:
+        kubectl("get", "ax", "--all-namespaces")
+    except Refused:
+        return False
+    return True
 
 
 def eventually(what: str, look: Callable[[], Found | None], seconds: float = 20.0) -> Found:
