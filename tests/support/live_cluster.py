@@ -126,7 +126,7 @@ def _prepare(path: Path) -> None:
     eventually("experiments are served", lambda: _served(kubectl), 60)
 
 
-def _served(kubectl: Kubectl) -> bool:
+def _served(kubectl: "Kubectl") -> bool:
     try:
         kubectl("get", "ax", "--all-namespaces")
     except Refused:
