@@ -17,7 +17,7 @@ from operator_pod import steady
 from test_refused import FIXED
 
 LIMIT = 150_000
-# Small caches of two kinds of server differ by up to a point (docs/roadmap.md): .6 points were seen with 60,000 rows.
+# Repeated runs of one manifest on one machine differ by up to a point at such sizes (docs/roadmap.md).
 APART = 0.01
 # Free latency: charged, the seconds that a busy machine takes for a plan would be part of what is compared.
 SPEC: dict[str, Any] = {
