@@ -12,9 +12,11 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import kubernetes
+import urllib3
 
 sys.path.append(str(Path(__file__).parents[2] / "tests" / "support"))
 
@@ -46,10 +48,12 @@ class Births:
 
     def _follow(self) -> None:
         listing = kubernetes.client.PolicyV1Api(self._client).list_namespaced_pod_disruption_budget
-        for event in kubernetes.watch.Watch().stream(listing, NAMESPACE, timeout_seconds=3600):
-            if event["type"] == "ADDED":
-                name = event["raw_object"]["metadata"]["labels"]["aura.dev/experiment"]
-                self.seen.setdefault(name, time.monotonic())
+        # It breaks off with the cluster.
+        with suppress(urllib3.exceptions.HTTPError):
+            for event in kubernetes.watch.Watch().stream(listing, NAMESPACE, timeout_seconds=3600):
+                if event["type"] == "ADDED":
+                    name = event["raw_object"]["metadata"]["labels"]["aura.dev/experiment"]
+                    self.seen.setdefault(name, time.monotonic())
 
 
 def operator_benchmarks() -> list[Result]:
