@@ -1,14 +1,44 @@
 """What the operator remembers of one experiment between two looks; all of it can be lost."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aura_contract.status import ExperimentStatus
+from aura_operator.cluster.client import ApiError
 from aura_operator.reconcile.lookups import Lookups
 from aura_operator.status.facts import Facts
 from aura_operator.status.troubles import Trouble
 
-__all__ = ["Memory", "Picture"]
+__all__ = ["Memory", "Picture", "Refusal"]
+
+FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What the API server last refused at a generation of the spec, and until when (monotonic seconds) it is not asked again."""
+
+    error: ApiError
+    generation: int
+    times: int
+    until: float
+
+    @classmethod
+    def after(cls, before: "Refusal | None", error: ApiError, generation: int) -> "Refusal":
+        """The refusal that follows another: each waits twice as long as the one before it."""
+        times = before.times + 1 if before and before.generation == generation else 1
+        backoff = min(FIRST_BACKOFF * 2 ** min(times - 1, 10), LONGEST_BACKOFF)
+        return cls(error, generation, times, time.monotonic() + backoff)
+
+    @property
+    def left(self) -> float:
+        """Seconds until it may be tried again."""
+        return max(0.0, self.until - time.monotonic())
+
+    def over(self, generation: int) -> bool:
+        """Whether to try again: the time is over, or the spec is another one."""
+        return generation != self.generation or not self.left
 
 
 @dataclass(frozen=True)
@@ -26,7 +56,7 @@ class Memory:
 
     status: ExperimentStatus | None = None
     written: float = 0.0
-    failures: int = 0
+    refusal: Refusal | None = None
     lookups: Lookups | None = None
     looked_up: tuple[int, float] = (-1, 0.0)
     announced: str = ""

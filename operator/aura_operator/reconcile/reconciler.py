@@ -25,7 +25,7 @@ from aura_operator.naming import run_id
 from aura_operator.reconcile.actions import decide
 from aura_operator.reconcile.applying import NAME_TAKEN, Applier, Threads
 from aura_operator.reconcile.lookups import Lookups, look_up
-from aura_operator.reconcile.memory import Memory, Picture
+from aura_operator.reconcile.memory import Memory, Picture, Refusal
 from aura_operator.reconcile.reporting import Announce, Reporter
 from aura_operator.reconcile.stages import plan
 from aura_operator.settings import OperatorSettings
@@ -36,7 +36,6 @@ from aura_operator.status.troubles import Trouble, troubles
 __all__ = ["Memory", "Reconciler"]
 
 TROUBLED_SECONDS = 10.0
-FIRST_BACKOFF, LONGEST_BACKOFF = 2.0, 60.0
 PROGRESS_SECONDS = 2.0
 SECRET = Kind("v1", "Secret")
 
@@ -66,12 +65,8 @@ class Reconciler:
         started = time.perf_counter()
         try:
             pause = await self._look(experiment, memory, announce)
-            memory.failures = 0
         except ApiError as error:
-            memory.failures += 1
-            self._metrics.errors.labels(error.reason).inc()
-            log.warning("%s", error, extra={"experiment": experiment.name, "namespace": experiment.namespace})
-            pause = min(FIRST_BACKOFF * 2 ** min(memory.failures - 1, 10), LONGEST_BACKOFF)
+            pause = self._note(error, experiment, memory).left
         self._metrics.looks.observe(time.perf_counter() - started)
         return pause
 
@@ -83,19 +78,22 @@ class Reconciler:
         picture = self._picture(experiment, memory, observe)
         lookups = await self._lookups(experiment, memory, picture.facts)
         found = [*lookups.troubles, *picture.troubles]
-        failure: ApiError | None = None
-        try:
-            await self._bring_up(experiment, memory, picture, lookups, observe)
-        except ApiError as error:
-            failure = error
-            found.insert(0, _refused(error, experiment))
+        refusal = await self._bring_up_unless_refused(experiment, memory, picture, lookups, observe)
+        if refusal is not None:
+            found.insert(0, _refused(refusal.error, experiment))
         progress = await self._progress(picture.facts, memory.status)
         seen = _observation(experiment, memory, picture.facts, found, progress)
         status = derive(seen)
         await self._reporter.report(experiment, memory, status, announce)
-        if failure is not None:
-            raise failure
-        return await self._pause(experiment, seen, status)
+        pause = await self._pause(experiment, seen, status)
+        return pause if refusal is None else min(pause, refusal.left)
+
+    def _note(self, error: ApiError, experiment: Experiment, memory: Memory) -> Refusal:
+        """Remember, count and tell of what the API server refused."""
+        memory.refusal = Refusal.after(memory.refusal, error, experiment.generation)
+        self._metrics.errors.labels(error.reason).inc()
+        log.warning("%s", error, extra={"experiment": experiment.name, "namespace": experiment.namespace})
+        return memory.refusal
 
     def _picture(self, experiment: Experiment, memory: Memory, observe: Observe) -> Picture:
         """What the objects say, from memory when none of them has changed."""
@@ -107,6 +105,18 @@ class Reconciler:
             found = tuple(troubles(facts, experiment.spec))
             memory.picture = Picture(version, facts.without_pods(), found)
         return memory.picture
+
+    async def _bring_up_unless_refused(
+        self, experiment: Experiment, memory: Memory, picture: Picture, lookups: Lookups, observe: Observe
+    ) -> Refusal | None:
+        """Bring up, but wait after a refusal: each object that comes or goes wakes the experiment, and nothing may loop hot."""
+        if memory.refusal is None or memory.refusal.over(experiment.generation):
+            try:
+                await self._bring_up(experiment, memory, picture, lookups, observe)
+                memory.refusal = None
+            except ApiError as error:
+                self._note(error, experiment, memory)
+        return memory.refusal
 
     async def _bring_up(
         self, experiment: Experiment, memory: Memory, picture: Picture, lookups: Lookups, observe: Observe

@@ -53,6 +53,10 @@ def test_an_experiment_runs_and_succeeds_and_keeps_its_results(kubectl: Kubectl,
         started = eventually("its start", lambda: status(kubectl).get("startedAt"))
     with pytest.raises(Refused, match=r"spec\.cache is fixed once the replay has started; delete the experiment"):
         kubectl.patch("ax/ax", {"spec": {"cache": {"capacity": "6%"}}})
+    # Embedded servers instead would be empty, and what the replay has filled would be gone.
+    for part in ("redis", "kafka"):
+        with pytest.raises(Refused, match=rf"spec\.dependencies\.{part} is fixed once the replay has started"):
+            kubectl.patch("ax/ax", {"spec": {"dependencies": {part: {"external": None}}}})
     message = ending(0, "done", verdict()).model_dump_json()
     tell_pod(kubectl, "ax", {"terminated": {"exitCode": 0, "message": message}}, REPLAYER)
     ended = phase(kubectl, "Succeeded")

@@ -23,6 +23,9 @@ KEPT = (
 STARTED = "!has(oldSelf.status) || !has(oldSelf.status.startedAt)"
 FIXED = "is fixed once the replay has started; delete the experiment, or give the changed one another name"
 
+# Credentials may be renewed, but other servers would hold nothing of the replay.
+SERVERS = (("redis", "endpoints"), ("kafka", "endpoint"))
+
 COLUMNS = (
     ("Phase", ".status.phase", "string", 0),
     ("Hit-Ratio", ".status.hitRatio", "string", 0),
@@ -99,6 +102,10 @@ def crd() -> Schema:
         {"rule": f"{STARTED} || self.spec.{part} == oldSelf.spec.{part}", "message": f"spec.{part} {FIXED}"}
         for part in ("workload", "cache", "controls", "seed")
     ]
+    rules += [
+        {"rule": f"{STARTED} || ({_same_servers(part, field)})", "message": f"spec.dependencies.{part} {FIXED}"}
+        for part, field in SERVERS
+    ]
     named = "metadata.name must begin with a letter and have at most 40 lower case letters, digits and dashes"
     rules.append({"rule": f"self.metadata.name.matches('{NAME}')", "message": named})
     version = {
@@ -148,6 +155,15 @@ def crd() -> Schema:
             "versions": [version],
         },
     }
+
+
+def _same_servers(part: str, field: str) -> str:
+    """CEL: a part is embedded as before, or external at the same address."""
+    now, before = (f"{side}.spec.dependencies.{part}" for side in ("self", "oldSelf"))
+    return (
+        f"has({now}.external) == has({before}.external)"
+        f" && (!has({now}.external) || {now}.external.{field} == {before}.external.{field})"
+    )
 
 
 def _column(name: str, path: str, kind: str, priority: int) -> Schema:
