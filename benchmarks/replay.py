@@ -92,7 +92,7 @@ class RawClient:
         """Log events a second into all of the servers at once."""
         arms, sizing, empties = self.prepare(urls)
         for arm, empty in zip(arms, empties, strict=True):
-            arm.begin("raw", empty, sizing.budget)
+            arm.begin("raw", empty, sizing.room)
         lanes = [redis.Redis.from_url(url).connection_pool.get_connection() for url in urls]
         started = time.perf_counter()
         for number, command in enumerate(self.commands):

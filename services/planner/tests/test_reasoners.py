@@ -32,6 +32,13 @@ def test_random_fills_the_caps_and_repeats(make_context: MakeContext) -> None:
     assert decision.seeds != RandomReasoner(1).decide(make_context(100, window=4)).seeds
 
 
+def test_random_levers_do_not_depend_on_what_is_resident(make_context: MakeContext) -> None:
+    windows = [(make_context(100, window=w), make_context(100, window=w, cache={"resident": [1, 2]})) for w in range(20)]
+    levers = [[RandomReasoner(1).decide(context).policy for context in pair] for pair in windows]
+    assert all(one == other for one, other in levers)
+    assert len({str(one) for one, _ in levers}) > 5
+
+
 @pytest.mark.parametrize(
     ("workload", "cache", "window", "expected"),
     [

@@ -30,8 +30,8 @@ __all__ = ["Replay"]
 RECEIPT_TIMEOUT = 60.0
 PLAN_GRACE = 30.0
 PLAN_VALID_WINDOWS = 2
-SETTLE_OFTEN, SETTLE_EVERY = 12, 4
-"""Limits are set anew at the start of each of the first 12 windows, while the cache fills, and of every fourth after."""
+WEIGH_OFTEN, WEIGH_EVERY = 12, 4
+"""Items are weighed at the start of each of the first 12 windows, while the cache fills, and of every fourth after."""
 NOTHING = np.zeros(0, np.int64)
 
 
@@ -91,8 +91,8 @@ class Replay:
     def _window(self, requests: Window) -> None:
         if not self._flows(requests):
             self._end_last()
-        if requests.number < SETTLE_OFTEN or requests.number % SETTLE_EVERY == 0:
-            self._set_limits()
+        if requests.number < WEIGH_OFTEN or requests.number % WEIGH_EVERY == 0:
+            self._weigh()
         if self._unended is None:
             self._enter(requests)
         for lane in self._lanes:
@@ -113,12 +113,11 @@ class Replay:
                 self._unended = None
                 self._enter(requests)
 
-    def _set_limits(self) -> None:
+    def _weigh(self) -> None:
         for lane in self._lanes:
             lane.drain()
-            lane.arm.look()
         for lane in self._lanes:
-            lane.arm.settle()
+            lane.arm.weigh()
 
     def _flows(self, window: Window) -> bool:
         """Whether the window before can be ended while this one's first batches are under way."""

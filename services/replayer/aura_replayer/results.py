@@ -22,6 +22,7 @@ class SizingRecord(MessageModel):
     run: str
     budget: int
     capacity_items: int
+    item_bytes: float
     batch: int
     empties: tuple[int, ...]
 

@@ -142,7 +142,7 @@ class Run:
         draft = settings.out / "sizing.json"
         known = SizingRecord.model_validate_json(draft.read_text()) if draft.exists() else None
         if known and known.run == settings.run:
-            sizing, empties = Sizing(known.budget, known.capacity_items, known.batch), known.empties
+            sizing, empties = Sizing(known.budget, known.capacity_items, known.item_bytes, known.batch), known.empties
         else:
             for name in OF_ONE_RUN:
                 (settings.out / name).unlink(missing_ok=True)
@@ -151,7 +151,7 @@ class Run:
         self._records = read_lines(settings.out / "windows.jsonl", WindowRecord)
         self._rows = self._rows_before = self._records[-1].last_event + 1 if self._records else 0
         for arm, empty in zip(arms, empties, strict=True):
-            totals = arm.begin(settings.run, empty, sizing.budget)
+            totals = arm.begin(settings.run, empty, sizing.room)
             lane = Lane(arm, totals.requests, totals)
             lane.recorded = max((record.window for record in self._records if record.arm == arm.name), default=-1)
             lane.refresh_policy()

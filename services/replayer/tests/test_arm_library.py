@@ -10,6 +10,7 @@ from aura_contract.experiment import TtlSpec
 from aura_contract.plan import Policy
 from aura_replayer.arm.base import ArmLost, Batch, Totals
 from aura_replayer.arm.event_arm import EventArm
+from aura_replayer.arm.limit import Room
 from aura_replayer.lane import Lane
 from aura_replayer.levers import ENTRY_BYTES
 from aura_replayer.source.items import pack
@@ -47,7 +48,7 @@ def apply_plan(
 
 @pytest.fixture
 def running(arm: EventArm) -> EventArm:
-    arm.begin(RUN, 0, 0)
+    arm.begin(RUN, 0, Room())
     return arm
 
 
@@ -91,10 +92,10 @@ def test_time_to_live_is_on_the_event_clock(running: EventArm) -> None:
 
 
 def test_time_to_live_shortens_under_pressure(arm: EventArm) -> None:
-    arm.begin("measure", 0, 0)
-    empty = arm.data_bytes()
+    arm.begin("measure", 0, Room())
+    empty = arm.memory().data
     arm.forget()
-    arm.begin(RUN, empty, 200_000)
+    arm.begin(RUN, empty, Room(200_000))
     for start in range(0, 6000, 50):
         ask(arm, [str(number) for number in range(start, start + 50)])
     assert arm.totals().pressure > 0.8
@@ -104,7 +105,7 @@ def test_time_to_live_shortens_under_pressure(arm: EventArm) -> None:
 
 
 def test_a_window_that_ended_before_a_restart_is_recorded_whole(arm: EventArm) -> None:
-    arm.begin(RUN, 0, 0)
+    arm.begin(RUN, 0, Room())
     for window, keys in enumerate((["1", "2"], ["1", "3"], ["1"])):
         ask(arm, keys, window=window)
     lane = Lane(arm, 5, arm.totals())
@@ -116,25 +117,24 @@ def test_a_window_that_ended_before_a_restart_is_recorded_whole(arm: EventArm) -
 
 
 def test_memory_stays_at_the_budget(arm: EventArm) -> None:
-    arm.begin("measure", 0, 0)
-    empty = arm.data_bytes()
+    arm.begin("measure", 0, Room())
+    empty = arm.memory().data
     arm.forget()
-    arm.begin(RUN, empty, 300_000)
+    arm.begin(RUN, empty, Room(300_000))
     used = []
     for window in range(40):
         for start in range(0, 500, 50):
             ask(arm, [str(window * 500 + number) for number in range(start, start + 50)], window=window)
-        used.append(arm.data_bytes() - empty)
-        arm.look()
-        arm.settle()
+        used.append(arm.memory().data - empty)
+        arm.weigh()
     assert used[20:] == pytest.approx([300_000] * 20, rel=0.1)
 
 
 def test_least_recently_requested_goes_first(arm: EventArm) -> None:
-    arm.begin("measure", 0, 0)
-    empty = arm.data_bytes()
+    arm.begin("measure", 0, Room())
+    empty = arm.memory().data
     arm.forget()
-    arm.begin(RUN, empty, 100_000)
+    arm.begin(RUN, empty, Room(100_000))
     for start in range(0, 3000, 20):
         ask(arm, ["hot", *(str(number) for number in range(start, start + 20))], first=start)
     assert arm.resident([b"item:hot", b"item:2999", b"item:0"]) == [True, True, False]
@@ -154,10 +154,10 @@ def test_levers_hold_back_fills_and_change_ttl(running: EventArm) -> None:
 
 
 def test_priority_bonus_outlives_others(arm: EventArm) -> None:
-    arm.begin("measure", 0, 0)
-    empty = arm.data_bytes()
+    arm.begin("measure", 0, Room())
+    empty = arm.memory().data
     arm.forget()
-    arm.begin(RUN, empty, 100_000)
+    arm.begin(RUN, empty, Room(100_000))
     ask(arm, ["kept"], meta=lever(bonus=10**6))
     for start in range(0, 3000, 20):
         ask(arm, [str(number) for number in range(start, start + 20)], first=start + 1)
@@ -229,13 +229,13 @@ def test_totals_at_a_windows_start_are_remembered(running: EventArm) -> None:
 def test_run_is_taken_up_again(new_redis: Callable[[], str]) -> None:
     url = new_redis()
     first = EventArm("aura", url, TtlSpec())
-    first.begin(RUN, 0, 0)
+    first.begin(RUN, 0, Room())
     ask(first, ["1", "2"])
     first.close()
     second = EventArm("aura", url, TtlSpec())
-    assert second.begin(RUN, 0, 0).requests == 2
+    assert second.begin(RUN, 0, Room()).requests == 2
     assert ask(second, ["1"]).hits == 1
-    assert second.begin("another", 0, 0).requests == 0
+    assert second.begin("another", 0, Room()).requests == 0
 
 
 def test_absent_server_is_one_sentence() -> None:

@@ -32,8 +32,7 @@ def replay(arms: list[EventArm], sizing: Sizing, items: ItemTable, codes: np.nda
             for arm in arms:
                 arm.receive()
         for arm in arms:
-            arm.look()
-            arm.settle()
+            arm.weigh()
     return [arm.totals().hits / arm.totals().requests for arm in arms]
 
 
@@ -50,7 +49,7 @@ def test_arms_agree_with_exact_lru_and_each_other(new_redis: Callable[[], str], 
     arms = [EventArm(name, new_redis(), TtlSpec(long=10**8, medium=10**8, short=10**8)) for name in ("baseline", "noop")]
     sizing, empties = measure(arms, CacheSpec(capacity=capacity), items, summary, seed=0)
     for arm, empty in zip(arms, empties, strict=True):
-        arm.begin("r1", empty, sizing.budget)
+        arm.begin("r1", empty, sizing.room)
     codes = np.concatenate([block.items for block in log.blocks()])
     ratios = replay(arms, sizing, items, codes)
     exact = float(lru(codes, sizing.capacity_items).mean())

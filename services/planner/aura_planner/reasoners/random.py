@@ -22,6 +22,8 @@ class RandomReasoner:
     def decide(self, context: ContextSnapshot) -> Decision:
         """As many evictions and prefetches as the caps and the candidates allow."""
         lots = generator(context, self._seed)
+        # Drawn first: how many lots the items take depends on what happens to be resident, which differs from run to run.
+        policy = Policy(frequency=lots.choice(get_args(Frequency)), admit=lots.choice(get_args(Admit)))
 
         def draw(pool: list[Candidate], limit: int) -> tuple[str, ...]:
             return tuple(candidate.item for candidate in lots.sample(pool, min(limit, len(pool))))
@@ -29,5 +31,5 @@ class RandomReasoner:
         return Decision(
             seeds=draw(absent(context), context.caps.max_prefetch),
             evict=draw(present(context), context.caps.max_evict),
-            policy=Policy(frequency=lots.choice(get_args(Frequency)), admit=lots.choice(get_args(Admit))),
+            policy=policy,
         )

@@ -16,8 +16,10 @@ local function counters()
   return result
 end
 
-local function used_memory()
-  return tonumber(string.match(redis.call('INFO', 'memory'), 'used_memory:(%d+)'))
+-- Bytes in use, and those of them that belong to connections; both are up to date while maxmemory-clients is set.
+local function memory()
+  local info = redis.call('INFO', 'memory')
+  return tonumber(string.match(info, 'used_memory:(%d+)')), tonumber(string.match(info, 'mem_clients_normal:(%d+)'))
 end
 
 local function items()
@@ -44,12 +46,12 @@ local function enter_window(window, count)
   redis.call('HDEL', WINDOWS, window - 4)
 end
 
--- Memory pressure in permille of the budget, measured now.
-local function measure(config)
-  local used = used_memory()
+-- Memory pressure in permille of the budget, measured now; `own` are the bytes of the call under way.
+local function measure(config, own)
+  local used, connections = memory()
   local budget = tonumber(config[7])
   local pressure = 0
-  if budget > 0 then pressure = math.floor(math.max(0, used - tonumber(config[6])) * 1000 / budget) end
+  if budget > 0 then pressure = math.floor(math.max(0, used - connections - own - tonumber(config[6])) * 1000 / budget) end
   redis.call('HSET', STATE, 'pressure', pressure)
   return pressure
 end
@@ -60,7 +62,7 @@ local function tier(config, pressure)
   return tonumber(config[3])
 end
 
--- Probes and fills the packed entries (key length 1 byte, payload length 2 bytes, key, payload); returns the hit bitmap.
+-- Probes and fills the packed entries (key length 1 byte, payload length 2 bytes, key, payload).
 -- `meta` is empty or holds 5 bytes an entry: priority bonus (4 bytes, big endian) and flags (bits 0-1 TTL class, bit 2 no fill).
 local function probe_and_fill(body, meta, first, now, ttls, count)
   local call, byte, sub, format = redis.call, string.byte, string.sub, string.format
@@ -68,7 +70,7 @@ local function probe_and_fill(body, meta, first, now, ttls, count)
   local clock = format('%013d', now)
   local headers = {}
   for class = 0, 2 do headers[class] = format('d%013d00000000', now + ttls[class]) end
-  local bits, pos, size, n, hits, fills, credited = {}, 1, #body, 0, 0, 0, 0
+  local pos, size, n, hits, fills, credited = 1, #body, 0, 0, 0, 0
   while pos <= size do
     local key_size, high, low = byte(body, pos, pos + 2)
     local key = sub(body, pos + 3, pos + 2 + key_size)
@@ -86,58 +88,55 @@ local function probe_and_fill(body, meta, first, now, ttls, count)
     if value and sub(value, 2, 14) > clock then
       hits = hits + 1
       call('PEXPIREAT', key, expiry)
-      bits[n] = '1'
       if byte(value) == 112 then
         call('SETRANGE', key, 0, 'd')
         call('HINCRBY', CREDIT, tonumber(sub(value, 15, 22)), 1)
         credited = credited + 1
       end
-    else
-      bits[n] = '0'
-      if fill then
-        call('SET', key, headers[class] .. sub(body, value_at, pos - 1), 'PXAT', expiry)
-        fills = fills + 1
-      elseif value then
-        call('DEL', key)
-      end
+    elseif fill then
+      call('SET', key, headers[class] .. sub(body, value_at, pos - 1), 'PXAT', expiry)
+      fills = fills + 1
+    elseif value then
+      call('DEL', key)
     end
   end
   count.requests = count.requests + n
   count.hits = count.hits + hits
   count.fills = count.fills + fills
   count.prefetch_hits = count.prefetch_hits + credited
-  return table.concat(bits)
 end
 
 -- aura_batch run seq window first now meta body: one batch of requests, counted once however often it is sent.
 -- `first` is the request number of the first entry, `now` the event clock in ms. Seq 0 with an empty body only moves the clock.
--- Returns status (ok, tick, dup, gap, foreign), bitmap, policy version, pressure (permille), the totals of COUNTERS, and items.
+-- Returns status (ok, tick, dup, gap, foreign), policy version, pressure (permille), the totals of COUNTERS, and the items before
+-- and after. The answer is short, since an answer that does not fit its connection's 1 kB takes 16 kB of the arm's memory.
 local function batch(_, argv)
   local run, seq, window, now = argv[1], tonumber(argv[2]), tonumber(argv[3]), tonumber(argv[5])
   local state = redis.call('HMGET', STATE, 'run', 'seq', 'window', 'pressure')
-  local function reply(status, bitmap, pressure, count)
+  local before = items()
+  local function reply(status, pressure, count)
     local version = tonumber(redis.call('HGET', POLICY, 'version') or 0)
-    return {status, bitmap, version, pressure, count.requests, count.hits, count.fills, count.prefetches,
-      count.prefetch_hits, count.evictions, items()}
+    return {status, version, pressure, count.requests, count.hits, count.fills, count.prefetches, count.prefetch_hits,
+      count.evictions, before, items()}
   end
   local count = counters()
   local pressure = tonumber(state[4] or 0)
-  if state[1] ~= run then return reply('foreign', '', 0, count) end
+  if state[1] ~= run then return reply('foreign', 0, count) end
   if seq == 0 then
     redis.call('HSET', STATE, 'now', argv[5])
-    return reply('tick', '', pressure, count)
+    return reply('tick', pressure, count)
   end
   local last = tonumber(state[2])
-  if seq <= last then return reply('dup', '', pressure, count) end
-  if seq ~= last + 1 then return reply('gap', '', pressure, count) end
+  if seq <= last then return reply('dup', pressure, count) end
+  if seq ~= last + 1 then return reply('gap', pressure, count) end
   local config = redis.call('HMGET', CONFIG, 'long', 'medium', 'short', 'low', 'high', 'empty', 'budget')
-  if seq % PROBE_EVERY == 1 then pressure = measure(config) end
+  if seq % PROBE_EVERY == 1 then pressure = measure(config, #argv[6] + #argv[7]) end
   if window ~= tonumber(state[3]) then enter_window(window, count) end
   local ttls = {[0] = tier(config, pressure), [1] = tonumber(config[1]), [2] = tonumber(config[3])}
-  local bitmap = probe_and_fill(argv[7], argv[6], tonumber(argv[4]), now, ttls, count)
+  probe_and_fill(argv[7], argv[6], tonumber(argv[4]), now, ttls, count)
   redis.call('HSET', STATE, 'seq', seq, 'now', argv[5], 'window', window, 'requests', count.requests, 'hits', count.hits,
     'fills', count.fills, 'prefetch_hits', count.prefetch_hits)
-  return reply('ok', bitmap, pressure, count)
+  return reply('ok', pressure, count)
 end
 
 local function held_out(key, share)
@@ -224,10 +223,31 @@ local function probe(_, argv)
   return table.concat(bits)
 end
 
+-- Bytes of the tables that find keys and expiries.
+local function tables()
+  local stats, bytes = redis.call('MEMORY', 'STATS'), 0
+  for i = 1, #stats, 2 do
+    if stats[i] == 'db.0' then
+      for j = 2, #stats[i + 1], 2 do bytes = bytes + stats[i + 1][j] end
+    end
+  end
+  return bytes
+end
+
+-- aura_memory: bytes in use but for connections, those of connections, of plans that are remembered, and of tables; and items.
+local function memory_now(_, _)
+  local used, connections = memory()
+  local remembered = 0
+  for _, key in ipairs({PLANS, PLAN_ORDER, CREDIT, POLICY}) do
+    remembered = remembered + (redis.call('MEMORY', 'USAGE', key, 'SAMPLES', 0) or 0)
+  end
+  return {used - connections, connections, remembered, tables(), items()}
+end
+
 -- aura_state: run, seq, now, window, pressure, plans, items, then pairs of the state's counters.
 local function state(_, _)
   return {redis.call('HGETALL', STATE), redis.call('HGETALL', WINDOWS), redis.call('HGETALL', POLICY),
-    redis.call('HGETALL', CREDIT), items(), used_memory()}
+    redis.call('HGETALL', CREDIT), items()}
 end
 
 -- A server that connections alone have filled must shrink to nothing, not refuse: so allow-oom. Redis still evicts first.
@@ -235,4 +255,5 @@ redis.register_function{function_name = 'aura_setup', callback = setup, flags = 
 redis.register_function{function_name = 'aura_batch', callback = batch, flags = {'allow-oom'}}
 redis.register_function{function_name = 'aura_apply', callback = apply, flags = {'allow-oom'}}
 redis.register_function{function_name = 'aura_probe', callback = probe, flags = {'no-writes'}}
+redis.register_function{function_name = 'aura_memory', callback = memory_now, flags = {'no-writes'}}
 redis.register_function{function_name = 'aura_state', callback = state, flags = {'no-writes'}}

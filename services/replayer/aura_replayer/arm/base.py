@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aura_contract.plan import Plan, Policy
+from aura_replayer.arm.limit import Memory, Room
 
 __all__ = ["COUNTERS", "Arm", "ArmLost", "Batch", "Totals", "decoded"]
 
@@ -56,8 +57,8 @@ class Arm(Protocol):
 
     name: str
 
-    def begin(self, run: str, empty: int, budget: int) -> Totals:
-        """Start the run, or take it up again: totals so far. `empty` and `budget` in bytes."""
+    def begin(self, run: str, empty: int, room: Room) -> Totals:
+        """Start the run, or take it up again: totals so far. `empty` is what the empty server uses, in bytes."""
 
     def totals(self) -> Totals:
         """Totals now; nothing may be under way."""
@@ -65,11 +66,11 @@ class Arm(Protocol):
     def window_start(self, window: int) -> Totals | None:
         """Totals at the first batch of a window, if the arm still knows them (the last four)."""
 
-    def look(self) -> None:
-        """Ask what connections and bookkeeping use now, for the `settle` that follows; nothing may be under way."""
+    def memory(self) -> Memory:
+        """What the server's memory is used for; nothing may be under way."""
 
-    def settle(self) -> None:
-        """Set the memory limit anew for what connections and bookkeeping use."""
+    def weigh(self) -> None:
+        """Learn anew what items take and other things use of the memory; nothing may be under way."""
 
     def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
         """Put one batch on its way; `meta` holds the levers' 5 bytes an entry or nothing, `body` all packed entries."""

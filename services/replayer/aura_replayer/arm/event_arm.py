@@ -1,32 +1,34 @@
 """An arm on the event clock: batches go through the function library `aura` (aura.lua beside this file)."""
 
 import json
-import re
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
 from redis.connection import Connection
 
-from aura_contract.arm import CONFIG_KEY, CREDIT_KEY, PLAN_ORDER_KEY, PLANS_KEY, POLICY_KEY, STATE_KEY
+from aura_contract.arm import POLICY_KEY, STATE_KEY
 from aura_contract.experiment import TtlSpec
 from aura_contract.plan import Plan, Policy
 from aura_replayer.arm.base import COUNTERS, ArmLost, Batch, Totals, decoded
+from aura_replayer.arm.limit import Memory, MemoryLimit, Room
 from aura_replayer.arm.server import Server
 
 __all__ = ["EventArm", "encode_command"]
 
-BOOKKEEPING = (PLANS_KEY, PLAN_ORDER_KEY, CREDIT_KEY, POLICY_KEY)
 SETTINGS: dict[str, str | int] = {
     "maxmemory": 0,
     "maxmemory-policy": "volatile-ttl",
     "maxmemory-samples": 10,
     # Evict down to the limit before every call; the default may stop half way to keep latency low.
     "maxmemory-eviction-tenacity": 100,
+    # Never reached; while it is set, the server's sum over its connections is up to date at every call.
+    "maxmemory-clients": 2**40,
 }
-FULL = 0.9
-SETTLE_SHARE = 6
+CONFIG_SET = -1
+"""Stands among the batches under way for a new memory limit, of which nobody waits for the answer."""
 
 
 def encode_command(*parts: bytes | int | str) -> bytes:
@@ -38,17 +40,8 @@ def encode_command(*parts: bytes | int | str) -> bytes:
     return b"".join(pieces)
 
 
-# A server shrinks the buffer of a connection that was told little, and adds 16 kB when an answer does not fit: a long answer
-# first has that happen before anything is read. Its own sum over connections lags by up to a second; CLIENT LIST counts afresh.
-LONG_ANSWER = ("EVAL", "return string.rep('.', 8192)", "0")
-MEMORY = (LONG_ANSWER, ("INFO", "memory"), ("CLIENT", "LIST"), *(("MEMORY", "USAGE", key, "SAMPLES", "0") for key in BOOKKEEPING))
-LOOK = b"".join(encode_command(*command) for command in MEMORY)
-USED = re.compile(rb"used_memory:(\d+)")
-CONNECTION = re.compile(rb" tot-mem=(\d+)")
-
-
 class EventArm:
-    """See `Arm`; one connection for batches, one for the memory limit, which must not share their buffers, one for the rest."""
+    """See `Arm`; one connection for batches and the memory limit, one for the rest."""
 
     def __init__(self, name: str, url: str, ttl: TtlSpec) -> None:
         self.name = name
@@ -58,27 +51,27 @@ class EventArm:
         self._under_way: deque[int] = deque()
         self._server = Server(name, url)
         self._client, self._guard = self._server.client, self._server.guard
-        self._lane, self._side = (self._guard(self._client.connection_pool.get_connection) for _ in range(2))
-        self._unread = 0
-        self._empty = self._budget = self._slack = 0
+        self._lane = self._guard(self._client.connection_pool.get_connection)
+        self._limit: MemoryLimit | None = None
+        self._connections = 0
         self._server.check_own()
         self._server.configure(SETTINGS)
         self._server.without_statistics()
         library = files("aura_replayer.arm").joinpath("aura.lua").read_text()
         self._guard(lambda: self._client.function_load(library, replace=True))
 
-    def begin(self, run: str, empty: int, budget: int) -> Totals:
+    def begin(self, run: str, empty: int, room: Room) -> Totals:
         """See `Arm.begin`."""
-        self._skip_replies()
         ttl = self._ttl
         low, high = (round(share * 1000) for share in ttl.thresholds)
         self._run = run.encode()
         self._seq = self._call(
-            "aura_setup", run, ttl.long * 1000, ttl.medium * 1000, ttl.short * 1000, low, high, empty, budget, 0
+            "aura_setup", run, ttl.long * 1000, ttl.medium * 1000, ttl.short * 1000, low, high, empty, room.budget, 0
         )
-        self._empty, self._budget = empty, budget
-        self.look()
-        self.settle()
+        # Buffers that sleep now were as large as this at work.
+        now = replace(self.memory(), connections=self._connections)
+        self._limit = MemoryLimit(empty, room, now) if room.budget else None
+        self._guard(lambda: self._client.config_set("maxmemory", self._limit.bytes if self._limit else 0))
         return self.totals()
 
     def totals(self) -> Totals:
@@ -109,13 +102,17 @@ class EventArm:
 
     def receive(self) -> Totals:
         """See `Arm.receive`."""
-        self._under_way.popleft()
+        while self._under_way.popleft() == CONFIG_SET:
+            self._guard(self._lane.read_response)
         reply = self._guard(self._lane.read_response)
-        status = reply[0]
+        status, version, pressure, *counts = reply[:9]
+        before, after = reply[9:]
         if status in (b"foreign", b"gap"):
             raise ArmLost(f"Redis of arm {self.name} was restarted empty; its counts are lost, start the experiment again")
-        requests, hits, fills, prefetches, prefetch_hits, evictions = reply[4:10]
-        return Totals(requests, hits, fills, prefetches, prefetch_hits, evictions, reply[3] / 1000, reply[2], reply[10])
+        if self._limit is not None and self._limit.follow(before, after):
+            self._put(self._lane, encode_command("CONFIG", "SET", "maxmemory", self._limit.bytes))
+            self._under_way.append(CONFIG_SET)
+        return Totals(**dict(zip(COUNTERS, counts, strict=True)), pressure=pressure / 1000, policy_version=version, items=after)
 
     def tick(self, clock: int) -> None:
         """See `Arm.tick`."""
@@ -145,65 +142,28 @@ class EventArm:
     def plan_applied(self, plan: Plan, prefetched: int) -> None:
         """The library counts on its own."""
 
-    def data_bytes(self) -> int:
-        """Used bytes without those of connections."""
-        self.look()
-        used, connections, _ = self._seen()
-        return used - connections
+    def weigh(self) -> None:
+        """See `Arm.weigh`."""
+        if self._limit is not None:
+            self._limit.weigh(self.memory())
 
-    def look(self) -> None:
-        """See `Arm.look`."""
-        self._skip_replies()
-        self._put(self._side, LOOK)
-
-    def settle(self) -> None:
-        """See `Arm.settle`: Redis counts buffers and bookkeeping against the limit, but the budget is for items.
-
-        What a call's buffers take at the moment of eviction cannot be read, so the limit follows the error: a part of it is
-        corrected at each window's end.
-        """
-        used, connections, kept = self._seen()
-        if not self._budget:
-            self._write(0, self._empty)
-            return
-        data = used - connections - kept - self._empty
-        if data > FULL * self._budget:
-            self._slack = max(-self._budget // 4, min(self._budget // 4, self._slack + (self._budget - data) // SETTLE_SHARE))
-        outside = self._empty + connections + kept + self._slack
-        self._write(outside + self._budget, outside)
-
-    def _seen(self) -> tuple[int, int, int]:
-        """Bytes used in all, by connections, and by the plans' bookkeeping, as `look` asked."""
-        _, info, clients, *kept = [self._guard(self._side.read_response) for _ in MEMORY]
-        used = USED.search(info)
-        assert used is not None
-        return int(used[1]), sum(map(int, CONNECTION.findall(clients))), sum(used or 0 for used in kept)
-
-    def _write(self, limit: int, outside: int) -> None:
-        """Set the limit and what of it is not the budget, without waiting for the answers."""
-        # A server that a new connection has filled would refuse to store anything.
-        lifted, note = encode_command("CONFIG", "SET", "maxmemory", 0), encode_command("HSET", CONFIG_KEY, "empty", outside)
-        self._put(self._side, lifted + note + encode_command("CONFIG", "SET", "maxmemory", limit))
-        self._unread += 3
+    def memory(self) -> Memory:
+        """See `Arm.memory`."""
+        now = Memory(*self._call("aura_memory"))
+        self._connections = max(self._connections, now.connections)
+        return now
 
     def _put(self, connection: Connection, commands: bytes) -> None:
         self._guard(lambda: connection.send_packed_command([commands], check_health=False))  # type: ignore[no-untyped-call]
 
-    def _skip_replies(self) -> None:
-        for _ in range(self._unread):
-            self._guard(self._side.read_response)
-        self._unread = 0
-
     def forget(self) -> None:
         """Empty the arm, the run included."""
-        self._skip_replies()
         self._guard(lambda: self._client.execute_command("FLUSHALL", "SYNC"))  # type: ignore[no-untyped-call]
         self._seq = 0
 
     def close(self) -> None:
         """See `Arm.close`."""
-        for connection in (self._lane, self._side):
-            connection.disconnect()  # type: ignore[no-untyped-call]
+        self._lane.disconnect()  # type: ignore[no-untyped-call]
         self._client.close()
 
     def _state(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from aura_contract.experiment import CacheSpec
 from aura_contract.quantities import parse_bytes, parse_share
 from aura_data.tables import DataError
 from aura_replayer.arm.base import Batch, Totals
+from aura_replayer.arm.limit import Memory, Room
 from aura_replayer.levers import NO_FILL
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import LogSummary
@@ -31,20 +32,27 @@ CHURN_REQUESTS = 200_000
 
 @dataclass(frozen=True)
 class Sizing:
-    """Equal for all arms: budget in bytes over an empty server, what that is in items, and the batch size."""
+    """Equal for all arms: budget in bytes over an empty server, what that is in items, the bytes of one without its share of the
+    server's tables, and the batch size."""
 
     budget: int
     capacity_items: int
+    item_bytes: float
     batch: int
+
+    @property
+    def room(self) -> Room:
+        """What an arm is told."""
+        return Room(self.budget, self.capacity_items, self.item_bytes)
 
 
 class Scratch(Protocol):
     """An arm that can be filled and emptied before the run."""
 
-    def data_bytes(self) -> int:
-        """Used bytes without those of connections."""
+    def memory(self) -> Memory:
+        """See `Arm.memory`."""
 
-    def begin(self, run: str, empty: int, budget: int) -> Totals:
+    def begin(self, run: str, empty: int, room: Room) -> Totals:
         """See `Arm.begin`."""
 
     def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
@@ -53,14 +61,8 @@ class Scratch(Protocol):
     def receive(self) -> Totals:
         """See `Arm.receive`."""
 
-    def look(self) -> None:
-        """See `Arm.look`."""
-
-    def settle(self) -> None:
-        """See `Arm.settle`."""
-
-    def size(self) -> int:
-        """See `Arm.size`."""
+    def weigh(self) -> None:
+        """See `Arm.weigh`."""
 
     def forget(self) -> None:
         """Empty the arm."""
@@ -84,21 +86,21 @@ def measure(
     size = batch_size(wanted or SAMPLE)
     filled = [_empty_and_full(arm, items, sample, size) for arm in arms]
     rounds = min(CHURN_ROUNDS, max(3, CHURN_REQUESTS // len(sample)))
-    load = rng.choice(log.requested, (rounds, len(sample)))
+    # As popular as in the log: what is requested often is what a cache holds.
+    load = rng.choice(log.requested, (rounds, len(sample)), p=log.counts / log.counts.sum())
     budget = filled[0][1] - filled[0][0]
-    churned = [_bytes_per_item(arm, items, load, size, empty, budget) for arm, (empty, _) in zip(arms, filled, strict=True)]
-    per_item = float(np.mean([share for share, _ in churned]))
+    churned = [_churned(arm, items, load, size, empty, budget) for arm, (empty, _) in zip(arms, filled, strict=True)]
+    per_item, item_bytes = (float(np.mean(column)) for column in zip(*(shares for shares, _ in churned), strict=True))
     if wanted is None:
         assert spec.memory is not None
         budget = parse_bytes(spec.memory)
         wanted = int(budget / per_item)
         _check(spec.memory, wanted, len(log.requested))
     else:
-        # Redis evicts before a call and fills within it: half of a typical call's fills lie above the mean.
-        budget = int((wanted + size // 4) * per_item)
+        budget = int(wanted * per_item)
     # Read again at the last moment: what a server has allocated for good meanwhile is no room for items.
-    empties = tuple(max(arm.data_bytes(), empty) for arm, (_, empty) in zip(arms, churned, strict=True))
-    return Sizing(budget, wanted, batch_size(wanted)), empties
+    empties = tuple(max(arm.memory().data, empty) for arm, (_, empty) in zip(arms, churned, strict=True))
+    return Sizing(budget, wanted, item_bytes, batch_size(wanted)), empties
 
 
 def _wanted(spec: CacheSpec, distinct: int) -> int | None:
@@ -122,35 +124,33 @@ def _empty_and_full(arm: Scratch, items: ItemTable, codes: NDArray[np.int64], si
     empty = full = 0
     # The first round lets the server allocate what it keeps for good: statistics, buffers, tables.
     for _ in range(2):
-        arm.begin("sizing", 0, 0)
+        arm.begin("sizing", 0, Room())
         _send(arm, items, np.resize(codes, WARM_CALLS * size), size, UNFILLED)
-        empty = arm.data_bytes()
+        empty = arm.memory().data
         _send(arm, items, codes, size, b"")
-        full = arm.data_bytes()
+        full = arm.memory().data
         arm.forget()
     return empty, full
 
 
-def _bytes_per_item(
+def _churned(
     arm: Scratch, items: ItemTable, load: NDArray[np.int64], size: int, empty: int, budget: int
-) -> tuple[float, int]:
-    """Bytes an item takes, its share of the server's tables included, while items come and go; and what the empty arm takes.
+) -> tuple[tuple[float, float], int]:
+    """Bytes an item takes with and without its share of the server's tables, while items come and go; what the empty arm takes.
 
     `load` are rounds of requested codes, shape (rounds, n); the last half of the rounds is measured.
     """
-    arm.begin("sizing", empty, budget)
-    used, held = [], []
+    arm.begin("sizing", empty, Room(budget))
+    seen = []
     for codes in load:
         _send(arm, items, codes, size, b"")
-        used.append(arm.data_bytes())
-        held.append(max(1, arm.size()))
-        arm.look()
-        arm.settle()
+        seen.append(arm.memory())
+        arm.weigh()
     arm.forget()
-    # Now and then a reading misses one 16 kB buffer of a connection, which then looks like four per cent of the items.
-    empty = max(empty, arm.data_bytes())
-    half = len(used) // 2
-    return float(np.mean((np.array(used[half:]) - empty) / np.array(held[half:]))), empty
+    empty = max(empty, arm.memory().data)
+    shares = [((now.data - empty) / max(1, now.items), now.tables / max(1, now.items)) for now in seen[len(seen) // 2 :]]
+    whole, tables = np.mean(shares, axis=0)
+    return (float(whole), float(whole - tables)), empty
 
 
 def _send(arm: Scratch, items: ItemTable, codes: NDArray[np.int64], size: int, meta: bytes) -> None:

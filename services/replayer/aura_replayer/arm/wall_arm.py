@@ -8,6 +8,7 @@ from aura_contract.arm import STATE_KEY
 from aura_contract.experiment import TtlSpec
 from aura_contract.plan import Plan, Policy
 from aura_replayer.arm.base import COUNTERS, Batch, Totals, decoded
+from aura_replayer.arm.limit import Memory, Room
 from aura_replayer.arm.server import Server
 from aura_replayer.levers import ENTRY_BYTES, NO_FILL
 
@@ -35,11 +36,11 @@ class WallArm:
         self._server.check_own()
         self._server.without_statistics()
 
-    def begin(self, run: str, empty: int, budget: int) -> Totals:
+    def begin(self, run: str, empty: int, room: Room) -> Totals:
         """See `Arm.begin`."""
-        self._empty, self._budget = empty, budget
+        self._empty, self._budget = empty, room.budget
         self._server.configure({"maxmemory-policy": "allkeys-lru"})
-        self.settle()
+        self.weigh()
         state = self._state()
         if state.get("run") != run:
             self._guard(lambda: self._client.delete(STATE_KEY))
@@ -110,7 +111,7 @@ class WallArm:
 
     def _measure(self) -> None:
         self._items = self.size()
-        self._pressure = max(0, self.data_bytes() - self._empty) / self._budget if self._budget else 0.0
+        self._pressure = max(0, self.memory().data - self._empty) / self._budget if self._budget else 0.0
 
     def _seconds(self) -> int:
         low, high = self._ttl.thresholds
@@ -155,26 +156,20 @@ class WallArm:
         counts["evictions"] += len(plan.evict)
         self._totals = Totals(**counts, pressure=before.pressure, items=before.items)
 
-    def data_bytes(self) -> int:
-        """Used bytes without those of connections."""
-        used, connections = self._memory()
-        return used - connections
-
-    def look(self) -> None:
-        """Nothing is asked ahead: at a live pace there is time."""
-
-    def settle(self) -> None:
-        """See `Arm.settle`; the planned arm's executor has connections that the baseline has not."""
-        limit = self._empty + self._memory()[1] + self._budget if self._budget else 0
+    def weigh(self) -> None:
+        """See `Arm.weigh`; the planned arm's executor has connections that the baseline has not."""
+        limit = self._empty + self.memory().connections + self._budget if self._budget else 0
         self._guard(lambda: self._client.config_set("maxmemory", limit))
 
-    def _memory(self) -> tuple[int, int]:
-        """Bytes used in all and by connections."""
+    def memory(self) -> Memory:
+        """See `Arm.memory`; tables and plans are not told apart here."""
         pipe = self._client.pipeline(transaction=False)
         pipe.info("memory")
         pipe.client_list()
-        memory, clients = self._guard(pipe.execute)
-        return int(memory["used_memory"]), sum(int(client["tot-mem"]) for client in clients)
+        pipe.dbsize()
+        memory, clients, items = self._guard(pipe.execute)
+        connections = sum(int(client["tot-mem"]) for client in clients)
+        return Memory(int(memory["used_memory"]) - connections, connections, 0, 0, int(items))
 
     def forget(self) -> None:
         """Empty the arm, the run included."""

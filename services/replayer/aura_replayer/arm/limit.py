@@ -1,0 +1,78 @@
+"""The memory limit of an arm: what keeps its items at their budget, whatever else the server needs memory for."""
+
+from dataclasses import dataclass
+
+__all__ = ["Memory", "MemoryLimit", "Room"]
+
+FULL = 0.9
+SMOOTHING = 4
+FOLLOW_EVERY, SEEN = 5, 3
+"""A limit is set for 5 batches, of which the first 3 were under way before it."""
+GAIN = 0.2
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of a server: `data` is all but its connections; of that, `remembered` holds plans and `tables` finds the keys."""
+
+    data: int
+    connections: int
+    remembered: int
+    tables: int
+    items: int
+
+
+@dataclass(frozen=True)
+class Room:
+    """`budget` in bytes is what `items` of `item_bytes` each take, with their share of the tables; 0 where that is not known."""
+
+    budget: int = 0
+    items: int = 0
+    item_bytes: float = 0.0
+
+
+class MemoryLimit:
+    """`bytes` is the limit to set, `empty` what the server uses without items.
+
+    Redis evicts when all its memory, the buffers of the call under way included, passes the limit. Those take as much as a
+    small arm's items and change from call to call, so the limit follows the number of items, which every batch tells exactly;
+    how many make up the budget is weighed from time to time, when nothing is under way. Tables double at once when they are
+    full, which some arms of a run do and others do not: every item counts with the same share of them.
+    """
+
+    def __init__(self, empty: int, room: Room, now: Memory) -> None:
+        self._empty, self._room = empty, room
+        self._item_bytes = room.item_bytes
+        self._before = now.items
+        self._errors: list[float] = []
+        self._follows = 0
+        self.bytes = empty + room.budget + now.connections + now.remembered
+
+    def weigh(self, now: Memory) -> None:
+        """Learn how many bytes an item takes."""
+        data = now.data - now.remembered - self._empty
+        if not now.items or data <= FULL * self._room.budget:
+            return
+        found = (data - now.tables) / now.items
+        if not self._item_bytes:
+            self._room = Room(self._room.budget, int(self._room.budget * now.items / data), found)
+            self._item_bytes = found
+        self._item_bytes += (found - self._item_bytes) / SMOOTHING
+
+    def follow(self, before: int, after: int) -> bool:
+        """Take note of the number of items before and after a batch; whether `bytes` is to be set anew."""
+        if not self._item_bytes:
+            return False
+        wanted, mean = self._room.items * self._room.item_bytes / self._item_bytes, (before + after) / 2
+        # While nothing is evicted the arm is still filling, and the limit is no hindrance.
+        if before < self._before or mean > wanted:
+            self._errors.append(wanted - mean)
+        self._before = after
+        if len(self._errors) < FOLLOW_EVERY:
+            return False
+        self._follows += 1
+        gain = max(GAIN, 1 / self._follows)
+        change = gain * self._room.budget / self._room.items * sum(self._errors[SEEN:]) / (FOLLOW_EVERY - SEEN)
+        self._errors.clear()
+        self.bytes = max(self._empty, self.bytes + round(change))
+        return True
