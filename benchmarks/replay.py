@@ -40,7 +40,7 @@ from aura_replayer.source.scan import LogSummary, scan
 __all__ = ["replay_benchmarks"]
 
 ROWS = 400_000
-PAIRS = 7
+PAIRS = 11
 SOURCE = {"dataset": "complete-journey"}
 MANIFEST = """
 apiVersion: aura.dev/v1alpha1
@@ -120,7 +120,7 @@ class RawClient:
         ensure_topics(kafka, Topics().partitions)
         logs = {name: JsonLines(folder / name) for name in ("plans", "receipts")}
         desk = PlanDesk(kafka, Topics(), "bench", "one", (), logs, patient=True)
-        lane = Lane(arm, 0, arm.begin("one", empty, sizing.budget))
+        lane = Lane(arm, 0, arm.begin("one", empty, sizing.room))
         writer = ContextWriter("bench", "one", experiment.spec.executor)
         replay = Replay(experiment.spec, [lane], desk, self.log, self.items, ROWS, sizing, writer, lambda *_: None, lambda: False)
         started = time.perf_counter()

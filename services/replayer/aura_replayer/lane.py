@@ -38,7 +38,7 @@ class Lane:
         self.batch_seconds = []
         self.plan_id = None
 
-    def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
+    def send(self, batch: Batch, meta: bytes, body: bytes | memoryview) -> None:
         """Send one batch, waiting for an older one when three are under way."""
         if len(self._sent) >= IN_FLIGHT:
             self.receive()

@@ -30,8 +30,8 @@ __all__ = ["Replay"]
 RECEIPT_TIMEOUT = 60.0
 PLAN_GRACE = 30.0
 PLAN_VALID_WINDOWS = 2
-WEIGH_OFTEN, WEIGH_EVERY = 12, 4
-"""Items are weighed at the start of each of the first 12 windows, while the cache fills, and of every fourth after."""
+WEIGH_OFTEN, WEIGH_EVERY = 8, 8
+"""Items are weighed at the start of each of the first 8 windows, while the cache fills, and of every eighth after."""
 NOTHING = np.zeros(0, np.int64)
 
 
@@ -74,7 +74,7 @@ class Replay:
         """Replay to the end of the log or until `stop`; returns the number of log rows replayed."""
         rows = 0
         size, levers = self._spec.trigger.every_events, bool(self._exclusive)
-        made = windows(self._log, size, self._clock, self._aggregator, self._builder, levers=levers)
+        made = windows(self._log, self._items, size, self._clock, self._aggregator, self._builder, levers=levers)
         with closing(windows_ahead(made)) as ready:
             for window in ready:
                 self._window(window)
@@ -136,10 +136,9 @@ class Replay:
             self._unended = None
 
     def _send(self, requests: Window, start: int, stop: int) -> None:
-        chosen = requests.codes[start:stop].tolist()
-        packed = list(map(self._items.packed.__getitem__, chosen))
-        keys = list(map(self._items.keys.__getitem__, chosen)) if self._wall else ()
-        body = b"".join(packed)
+        chosen = requests.codes[start:stop].tolist() if self._wall else ()
+        packed = [self._items.packed[code] for code in chosen]
+        keys = [self._items.keys[code] for code in chosen]
         clock = int(requests.clock[stop - 1])
         for lane in self._lanes:
             skip = min(max(0, lane.done - requests.first - start), stop - start)
@@ -148,7 +147,7 @@ class Replay:
             batch = Batch(requests.number, requests.first + start + skip, clock, keys[skip:], packed[skip:])
             meta = lane.meta[(start + skip) * ENTRY_BYTES : stop * ENTRY_BYTES]
             version = lane.totals.policy_version
-            lane.send(batch, meta, b"".join(packed[skip:]) if skip else body)
+            lane.send(batch, meta, requests.entries.part(start + skip, stop))
             if self._wall:
                 # At a live pace a batch is answered long before the next one is due.
                 lane.drain()

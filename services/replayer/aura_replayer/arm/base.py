@@ -26,7 +26,7 @@ class Batch:
     """At most 200 consecutive requests of one window.
 
     `first` is the request number (from 0 over the whole log) of the first one, `clock` the event clock in ms at the last one;
-    `keys` and `packed` are parallel: cache keys and packed entries (`source.items.pack`).
+    `keys` and `packed` are parallel: cache keys and packed entries (`source.items.pack`), which only arms on the wall clock need.
     """
 
     window: int
@@ -72,7 +72,7 @@ class Arm(Protocol):
     def weigh(self) -> None:
         """Learn anew what items take and other things use of the memory; nothing may be under way."""
 
-    def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
+    def send(self, batch: Batch, meta: bytes, body: bytes | memoryview) -> None:
         """Put one batch on its way; `meta` holds the levers' 5 bytes an entry or nothing, `body` all packed entries."""
 
     def receive(self) -> Totals:

@@ -31,11 +31,11 @@ CONFIG_SET = -1
 """Stands among the batches under way for a new memory limit, of which nobody waits for the answer."""
 
 
-def encode_command(*parts: bytes | int | str) -> bytes:
+def encode_command(*parts: bytes | memoryview | int | str) -> bytes:
     """A command in Redis' wire format."""
-    pieces = [b"*%d\r\n" % len(parts)]
+    pieces: list[bytes | memoryview] = [b"*%d\r\n" % len(parts)]
     for part in parts:
-        encoded = part if isinstance(part, bytes) else str(part).encode()
+        encoded = part if isinstance(part, bytes | memoryview) else str(part).encode()
         pieces += (b"$%d\r\n" % len(encoded), encoded, b"\r\n")
     return b"".join(pieces)
 
@@ -87,12 +87,12 @@ class EventArm:
         line = _pairs(self._call("aura_state")[1]).get(str(window))
         return Totals(*(int(part) for part in line.split(","))) if line else None
 
-    def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
+    def send(self, batch: Batch, meta: bytes, body: bytes | memoryview) -> None:
         """See `Arm.send`."""
         self._seq += 1
         self.resend(self._seq, batch, meta, body)
 
-    def resend(self, seq: int, batch: Batch, meta: bytes, body: bytes) -> None:
+    def resend(self, seq: int, batch: Batch, meta: bytes, body: bytes | memoryview) -> None:
         """Send a batch under a given number; one that was counted already is not counted again."""
         command = encode_command(
             b"FCALL", b"aura_batch", b"0", self._run, seq, batch.window, batch.first, batch.clock, meta, body

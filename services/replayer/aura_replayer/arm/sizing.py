@@ -55,7 +55,7 @@ class Scratch(Protocol):
     def begin(self, run: str, empty: int, room: Room) -> Totals:
         """See `Arm.begin`."""
 
-    def send(self, batch: Batch, meta: bytes, body: bytes) -> None:
+    def send(self, batch: Batch, meta: bytes, body: bytes | memoryview) -> None:
         """See `Arm.send`."""
 
     def receive(self) -> Totals:

@@ -58,7 +58,7 @@ class WallArm:
         line = self._state().get(f"window:{window}")
         return Totals(*(int(part) for part in line.split(","))) if line else None
 
-    def send(self, batch: Batch, meta: bytes, body: bytes) -> None:  # noqa: ARG002
+    def send(self, batch: Batch, meta: bytes, body: bytes | memoryview) -> None:  # noqa: ARG002
         """See `Arm.send`; of the levers only `no fill` exists here, and the batch is done when this returns."""
         values = self._guard(lambda: self._client.mget(batch.keys))
         if self._batches % PROBE_EVERY == 0:

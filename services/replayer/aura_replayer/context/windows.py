@@ -12,6 +12,7 @@ from aura_replayer.context.aggregator import ContextAggregator
 from aura_replayer.context.snapshot import WorkloadBuilder, WorkloadSnapshot
 from aura_replayer.source.clock import EventClock
 from aura_replayer.source.events import EventLog
+from aura_replayer.source.items import Entries, ItemTable
 from aura_replayer.source.spool import EventBlock
 
 __all__ = ["Window", "windows", "windows_ahead"]
@@ -23,7 +24,7 @@ NO_FREQUENCY = np.zeros(0, np.float32)
 
 @dataclass(frozen=True)
 class Window:
-    """One window of the log; `codes`, `clock` and `frequency` are of its requests, shape (n,).
+    """One window of the log; `codes`, `entries`, `clock` and `frequency` are of its requests, shape (n,).
 
     `first` is the number of the first request over the whole log, `clock` the event clock in ms, `frequency` the decayed
     requests of the same item before each request, and `end_clock` the clock at the window's end.
@@ -33,6 +34,7 @@ class Window:
     block: EventBlock
     first: int
     codes: NDArray[np.int32]
+    entries: Entries
     clock: NDArray[np.int64]
     frequency: NDArray[np.float32]
     end_clock: int
@@ -40,7 +42,14 @@ class Window:
 
 
 def windows(
-    log: EventLog, size: int, clock: EventClock, aggregator: ContextAggregator, builder: WorkloadBuilder, *, levers: bool
+    log: EventLog,
+    items: ItemTable,
+    size: int,
+    clock: EventClock,
+    aggregator: ContextAggregator,
+    builder: WorkloadBuilder,
+    *,
+    levers: bool,
 ) -> Iterator[Window]:
     """All windows of `size` rows, in order; without `levers`, which alone need it, `frequency` stays empty."""
     first = 0
@@ -50,7 +59,8 @@ def windows(
         frequency = aggregator.frequency(codes) if levers else NO_FREQUENCY
         end_clock = clock.after(block.first_row + len(block) - 1, int(block.clock[-1]))
         aggregator.observe(block)
-        yield Window(number, block, first, codes, block.clock[positions], frequency, end_clock, builder.build(end_clock))
+        snapshot = builder.build(end_clock)
+        yield Window(number, block, first, codes, items.entries(codes), block.clock[positions], frequency, end_clock, snapshot)
         first += len(codes)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from aura_contract.payload import Item, key_of, payload_of, plain_payload
 from aura_data.catalog import Catalog
 
-__all__ = ["ItemTable", "pack"]
+__all__ = ["Entries", "ItemTable", "pack"]
 
 LOOKUP_CHUNK = 5000
 
@@ -17,6 +17,19 @@ LOOKUP_CHUNK = 5000
 def pack(key: bytes, payload: bytes) -> bytes:
     """One entry of a batch as the arm's library reads it: key length (1 byte), payload length (2), key, payload."""
     return bytes((len(key),)) + len(payload).to_bytes(2, "big") + key + payload
+
+
+class Entries:
+    """Packed entries of some requests, one after the other in one buffer."""
+
+    def __init__(self, column: pa.LargeBinaryArray) -> None:
+        _, offsets, data = column.buffers()
+        self._offsets = np.frombuffer(offsets, np.int64)
+        self._data = memoryview(data)
+
+    def part(self, start: int, stop: int) -> memoryview:
+        """Those of the requests from `start` up to `stop`."""
+        return self._data[self._offsets[start] : self._offsets[stop]]
 
 
 class ItemTable:
@@ -36,6 +49,7 @@ class ItemTable:
         self.titles: list[str] = []
         self.brands: list[str] = []
         self._categories = np.zeros(1024, np.int32)
+        self._column = pa.array((), pa.large_binary())
         self.unknown = 0
 
     def __len__(self) -> int:
@@ -50,6 +64,12 @@ class ItemTable:
     def category_names(self) -> list[str]:
         """Category name of each category code; code 0 is no category."""
         return list(self._category_codes)
+
+    def entries(self, codes: NDArray[np.integer]) -> Entries:
+        """The packed entries of `codes`, shape (n,), gathered at once: one by one they cost cache misses."""
+        if len(self._column) < len(self.packed):
+            self._column = pa.array(self.packed, pa.large_binary())
+        return Entries(self._column.take(pa.array(codes)))
 
     def encode(self, column: pa.Array) -> NDArray[np.int32]:
         """Codes of a column of item ids, shape (len(column),); new ids are added with their catalogue metadata."""
