@@ -1,5 +1,7 @@
 """The arm's function library on a real server: counting, time, memory, plans."""
 
+import contextlib
+import socket
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -128,6 +130,17 @@ def test_memory_stays_at_the_budget(arm: EventArm) -> None:
         used.append(arm.memory().data - empty)
         arm.weigh()
     assert used[20:] == pytest.approx([300_000] * 20, rel=0.1)
+
+
+def test_connections_that_have_just_come_are_no_data(arm: EventArm) -> None:
+    arm.begin(RUN, 0, Room())
+    ask(arm, [str(number) for number in range(500)])
+    before = arm.memory().data
+    port = arm._client.connection_pool.connection_kwargs["port"]
+    with contextlib.ExitStack() as open_ones:
+        for _ in range(20):
+            open_ones.enter_context(socket.create_connection(("127.0.0.1", port)))
+            assert arm.memory().data == pytest.approx(before, abs=8000)
 
 
 def test_least_recently_requested_goes_first(arm: EventArm) -> None:

@@ -16,7 +16,7 @@ local function counters()
   return result
 end
 
--- Bytes in use, and those of them that belong to connections; both are up to date while maxmemory-clients is set.
+-- Bytes in use, and those of them that belong to connections: up to date while maxmemory-clients is set, but for brand-new ones.
 local function memory()
   local info = redis.call('INFO', 'memory')
   return tonumber(string.match(info, 'used_memory:(%d+)')), tonumber(string.match(info, 'mem_clients_normal:(%d+)'))
@@ -234,14 +234,14 @@ local function tables()
   return bytes
 end
 
--- aura_memory: bytes in use but for connections, those of connections, of plans that are remembered, and of tables; and items.
+-- aura_memory: bytes in use, those of plans that are remembered, and of tables; and items.
 local function memory_now(_, _)
-  local used, connections = memory()
+  local used = memory()
   local remembered = 0
   for _, key in ipairs({PLANS, PLAN_ORDER, CREDIT, POLICY}) do
     remembered = remembered + (redis.call('MEMORY', 'USAGE', key, 'SAMPLES', 0) or 0)
   end
-  return {used - connections, connections, remembered, tables(), items()}
+  return {used, remembered, tables(), items()}
 end
 
 -- aura_state: run, seq, now, window, pressure, plans, items, then pairs of the state's counters.

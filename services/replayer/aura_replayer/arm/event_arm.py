@@ -149,9 +149,14 @@ class EventArm:
 
     def memory(self) -> Memory:
         """See `Arm.memory`."""
-        now = Memory(*self._call("aura_memory"))
-        self._connections = max(self._connections, now.connections)
-        return now
+        # In one go, so that no connection comes or goes between; what the server itself sums up misses those that just came.
+        pipe = self._client.pipeline(transaction=False)
+        pipe.fcall("aura_memory", 0)
+        pipe.client_list()
+        (used, remembered, tables, items), clients = self._guard(pipe.execute)
+        connections = sum(int(client["tot-mem"]) for client in clients)
+        self._connections = max(self._connections, connections)
+        return Memory(used - connections, connections, remembered, tables, items)
 
     def _put(self, connection: Connection, commands: bytes) -> None:
         self._guard(lambda: connection.send_packed_command([commands], check_health=False))  # type: ignore[no-untyped-call]
