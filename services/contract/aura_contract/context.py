@@ -8,7 +8,7 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from aura_contract.base import CONTRACT_VERSION, MessageModel
-from aura_contract.plan import Policy
+from aura_contract.plan import Admit, Frequency, Policy
 
 __all__ = [
     "CacheView",
@@ -19,6 +19,7 @@ __all__ = [
     "ContextSnapshot",
     "ItemStat",
     "LastPlan",
+    "LeverStat",
     "SampleSession",
     "WorkloadView",
     "context_id",
@@ -138,10 +139,22 @@ class LastPlan(MessageModel):
     prefetch_hits: int
 
 
+class LeverStat(MessageModel):
+    """What a setting of the levers brought so far: the mean and standard deviation, over the windows in which it stood, of the
+    arm's hit ratio over the baseline's (fractions). `windows` is how many those are, older ones counting less."""
+
+    frequency: Frequency
+    admit: Admit
+    windows: float
+    gain: float
+    spread: float
+
+
 class CacheView(MessageModel):
     """The arm as measured at the window's end; hit ratios and pressure are fractions.
 
-    `resident` lists the candidates' ids that are in the arm and not past their TTL.
+    `resident` lists the candidates' ids that are in the arm and not past their TTL. `standing` is for how many whole windows
+    the setting of the levers has stood, and `levers` holds what each one that was tried has brought.
     """
 
     hit_ratio: float
@@ -153,6 +166,8 @@ class CacheView(MessageModel):
     resident: tuple[int, ...]
     policy: Policy
     last_plans: tuple[LastPlan, ...] = ()
+    standing: int = 0
+    levers: tuple[LeverStat, ...] = ()
 
 
 class Caps(MessageModel):

@@ -32,8 +32,8 @@ NAME = r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$"
 """Names of Services are made from it: they begin with a letter, and have at most 63 characters with what is added."""
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
-BackendName = Literal["auto", "ollama", "openai", "heuristic", "random", "noop", "recorded"]
-ControlName = Literal["heuristic", "random", "noop"]
+BackendName = Literal["auto", "ollama", "openai", "heuristic", "bandit", "random", "noop", "recorded"]
+ControlName = Literal["heuristic", "bandit", "random", "noop"]
 
 THRESHOLDS = "thresholds must rise and lie between 0 and 1, such as [0.5, 0.8]"
 ONE_SIZE = "give exactly one of memory (such as 8Mi) or capacity (such as 5%)"

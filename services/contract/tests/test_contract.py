@@ -63,7 +63,7 @@ def test_defaults() -> None:
         (("kind: AuraExperiment", ""), "m: kind: is required"),
         (
             ("cache:", "planner: {backend: gpt}\n  cache:"),
-            "m: spec.planner.backend: input should be 'auto', 'ollama', 'openai', 'heuristic', 'random', 'noop' or 'recorded' (got 'gpt')",
+            "m: spec.planner.backend: input should be 'auto', 'ollama', 'openai', 'heuristic', 'bandit', 'random', 'noop' or 'recorded' (got 'gpt')",
         ),
         (("cache:", "planner: {backend: recorded}\n  cache:"), "m: spec.planner: backend recorded needs recording: the plans.jsonl of an earlier run"),
         (("cache:", "controls: [noop, noop]\n  cache:"), "m: spec.controls: names a planner twice; each control is one further arm"),

@@ -21,6 +21,7 @@ MAX_PROMPT_CHARS = 5_800
 EXPANSIONS: dict[Expand, str] = {"covisit": "those seen in the same sessions", "similar": "those alike in words"}
 FANOUT = 2
 LOAD, DROP, SEEDS, DROPS, CATEGORIES, PER_LIST = 8, 4, 5, 3, 5, 2
+TRIED = 4
 TOP_ITEMS, RISING, SESSIONS, SESSION_EVENTS, MAX_KEY = 12, 10, 3, 6, 60
 
 
@@ -59,7 +60,7 @@ def levers_prompt(context: ContextSnapshot, offers: tuple[Expand, ...] = ()) -> 
     drop = shortlist(context, falling(context), DROP) if drops else []
     categories = [stat for stat in context.workload.top_categories if stat.category][:CATEGORIES]
     system = _levers_prefix(seeds, drops, offers)
-    lines = [*_statistics(context), *_last_plans(context)]
+    lines = [*_statistics(context), *_levers_so_far(context), *_last_plans(context)]
     lines += ["categories (number name requests change):"] if categories else []
     lines += [f"{n} {quoted(s.category, 24)} {s.count} {s.trend:+d}" for n, s in enumerate(categories, 1)]
     lines += _options("load", load, 1) + _options("drop", drop, len(load) + 1)
@@ -150,6 +151,11 @@ def _statistics(context: ContextSnapshot) -> list[str]:
         + f", plain LRU {cache.baseline_hit_ratio:.3f}",
         f"memory {cache.pressure:.0%} full; now frequency={cache.policy.frequency} admit={cache.policy.admit}",
     ]
+
+
+def _levers_so_far(context: ContextSnapshot) -> list[str]:
+    tried = [f"{s.frequency}/{s.admit} {100 * s.gain:+.1f} in {s.windows:.0f}" for s in context.cache.levers[:TRIED]]
+    return [f"frequency/admit tried (points over LRU in windows): {'; '.join(tried)}"] if tried else []
 
 
 def _last_plans(context: ContextSnapshot) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from aura_contract.plan import Policy
 from aura_contract.results import WindowRecord
 from aura_replayer.arm.base import COUNTERS, Arm, Batch, Totals
+from aura_replayer.scoreboard import Scoreboard
 from aura_replayer.source.spool import EventBlock
 
 __all__ = ["IN_FLIGHT", "Lane"]
@@ -26,6 +27,7 @@ class Lane:
     policy: Policy = field(default_factory=Policy)
     plan_id: str | None = None
     history: list[float] = field(default_factory=list)
+    scores: Scoreboard = field(default_factory=Scoreboard)
     meta: bytes = b""
     before: Totals = field(default_factory=Totals)
     batch_seconds: list[float] = field(default_factory=list)

@@ -207,6 +207,8 @@ class Replay:
             return
         after = window.first + len(window.codes)
         records = [lane.record(number, block, end_clock, after) for lane in self._lanes if lane.recorded < number]
+        for lane in self._lanes[1:]:
+            lane.scores.observe(lane.policy, lane.history[-1] - self._lanes[0].history[-1])
         self._finish_window(records, block.first_row + len(block))
         at_the_end = block.first_row + len(block) >= self._rows
         if at_the_end or all(lane.done >= after for lane in self._lanes):
@@ -240,6 +242,8 @@ class Replay:
             resident=tuple(number for number, here in enumerate(resident) if here),
             policy=lane.policy,
             last_plans=tuple(_outcome(plan, receipt, credit) for plan, receipt in recent),
+            standing=max(0, lane.scores.standing),
+            levers=lane.scores.stats(),
         )
 
 

@@ -25,6 +25,7 @@ from aura_replayer.lane import Lane
 from aura_replayer.monitor import Monitor
 from aura_replayer.replay import Replay
 from aura_replayer.results import JsonLines, SizingRecord, read_lines, write_whole
+from aura_replayer.scoreboard import Scoreboard
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import LogSummary, scan
@@ -154,6 +155,7 @@ class Run:
             totals = arm.begin(settings.run, empty, sizing.room)
             lane = Lane(arm, totals.requests, totals)
             lane.recorded = max((record.window for record in self._records if record.arm == arm.name), default=-1)
+            lane.scores = Scoreboard.of(self._records, arm.name)
             lane.refresh_policy()
             self._lanes.append(lane)
         return sizing

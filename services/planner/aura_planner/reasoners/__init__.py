@@ -7,6 +7,7 @@ from pathlib import Path
 from aura_contract.experiment import ExperimentSpec
 from aura_planner.decision import Reasoner
 from aura_planner.reasoners.auto import choose
+from aura_planner.reasoners.bandit import BanditReasoner
 from aura_planner.reasoners.heuristic import HeuristicReasoner
 from aura_planner.reasoners.model import ChatServer, ModelReasoner
 from aura_planner.reasoners.noop import NoopReasoner
@@ -29,6 +30,7 @@ def build(backend: str, spec: ExperimentSpec, base: Path, *, similar: bool) -> R
     planner = spec.planner
     table: dict[str, Callable[[], Reasoner]] = {
         "noop": NoopReasoner,
+        "bandit": lambda: BanditReasoner(spec.seed),
         "random": lambda: RandomReasoner(spec.seed),
         "heuristic": lambda: HeuristicReasoner(spec.cache.ttl.thresholds[1]),
         "recorded": lambda: RecordedReasoner(base / (planner.recording or "")),
