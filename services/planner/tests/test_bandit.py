@@ -1,5 +1,6 @@
 """The bandit on made-up statistics and on a small world in which settings differ."""
 
+import itertools
 import random
 from collections.abc import Callable
 
@@ -46,7 +47,7 @@ def test_finds_the_best_setting(make_context: MakeContext, best: tuple[str, str]
 
 
 def test_leaves_what_loses(make_context: MakeContext) -> None:
-    gains = {setting: -0.05 for setting in SETTINGS} | {("none", "all"): 0.0}
+    gains = dict.fromkeys(SETTINGS, -0.05) | {("none", "all"): 0.0}
     assert played(make_context, gains, 200)[-50:].count(("none", "all")) >= 40
 
 
@@ -54,7 +55,7 @@ def test_a_setting_stands_until_something_is_learnt_of_it(make_context: MakeCont
     chosen = played(make_context, {}, 60)
     switches = [n for n in range(1, len(chosen)) if chosen[n] != chosen[n - 1]]
     assert switches
-    assert all(later - earlier > HOLD_WINDOWS for earlier, later in zip(switches, switches[1:], strict=False))
+    assert all(later - earlier > HOLD_WINDOWS for earlier, later in itertools.pairwise(switches))
 
 
 def test_equal_contexts_give_equal_decisions(make_context: MakeContext) -> None:

@@ -32,6 +32,27 @@ def test_random_fills_the_caps_and_repeats(make_context: MakeContext) -> None:
     assert decision.seeds != RandomReasoner(1).decide(make_context(100, window=4)).seeds
 
 
+def stat(frequency: str, gain: float, windows: float = 2.0) -> dict[str, object]:
+    return {"frequency": frequency, "admit": "all", "windows": windows, "gain": gain, "spread": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("levers", "expected"),
+    [
+        ([stat("high", -0.003)], "none"),
+        ([stat("high", -0.003, windows=1.0)], "high"),
+        ([stat("high", -0.001)], "high"),
+        ([stat("high", -0.003), stat("medium", 0.02)], "medium"),
+        ([stat("high", 0.01), stat("low", -0.02)], "high"),
+        ([stat("none", -0.003)], "high"),
+    ],
+)
+def test_heuristic_leaves_what_has_lost(make_context: MakeContext, levers: list[dict[str, object]], expected: str) -> None:
+    policy = HeuristicReasoner().decide(make_context(40, window=16, cache={"levers": levers})).policy
+    assert policy is not None
+    assert policy.frequency == expected
+
+
 def test_random_levers_do_not_depend_on_what_is_resident(make_context: MakeContext) -> None:
     windows = [(make_context(100, window=w), make_context(100, window=w, cache={"resident": [1, 2]})) for w in range(20)]
     levers = [[RandomReasoner(1).decide(context).policy for context in pair] for pair in windows]

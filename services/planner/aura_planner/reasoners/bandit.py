@@ -16,7 +16,7 @@ Setting = tuple[Frequency, Admit]
 SETTINGS: tuple[Setting, ...] = tuple(product(get_args(Frequency), get_args(Admit)))
 
 EXPECTED_FREQUENCY: dict[Frequency, float] = {"none": -0.03, "low": -0.02, "medium": -0.01, "high": 0.0}
-EXPECTED_ADMIT: dict[Admit, float] = {"all": 0.0, "second_hit": -0.005, "frequent": -0.01}
+EXPECTED_ADMIT: dict[Admit, float] = {"all": 0.0, "second_hit": -0.01, "frequent": -0.02}
 """What a setting is expected to bring before it was tried, against `high` and `all`: the order of DESIGN 2.2, in small steps."""
 
 UNCERTAIN = 0.006
@@ -33,6 +33,9 @@ NOISE = 0.005
 
 HOLD_WINDOWS = 2
 """A setting stands at least so many windows beside its first, or nothing is learnt of it."""
+
+LOSS = 0.01
+"""A setting whose gain is below minus this, in hit ratio, does not stand any longer."""
 
 
 class BanditReasoner:
@@ -55,8 +58,11 @@ class BanditReasoner:
         cache = context.cache
         current = (cache.policy.frequency, cache.policy.admit)
         # Until a policy was ever applied, `standing` counts windows of the arm's own behaviour.
-        if cache.standing < HOLD_WINDOWS and context.window > cache.standing:
+        if cache.standing < HOLD_WINDOWS and context.window > cache.standing and not _loses(current, cache.levers):
             return _levers(current)
+        if all((stat.frequency, stat.admit) == BASELINE for stat in cache.levers):
+            # All else is expected to be like what is tried first, so that had better be what mostly helps.
+            return _levers(max(SETTINGS, key=_expected))
         lots = generator(context, self._seed)
         drawn = {setting: _draw(setting, cache.levers, lots) for setting in SETTINGS}
         return _levers(max(SETTINGS, key=drawn.__getitem__))
@@ -66,17 +72,28 @@ def _levers(setting: Setting) -> Decision:
     return Decision(policy=Policy(frequency=setting[0], admit=setting[1]))
 
 
+def _of(setting: Setting, stats: tuple[LeverStat, ...]) -> LeverStat | None:
+    return next((stat for stat in stats if (stat.frequency, stat.admit) == setting), None)
+
+
+def _loses(setting: Setting, stats: tuple[LeverStat, ...]) -> bool:
+    own = _of(setting, stats)
+    return own is not None and own.gain < -LOSS
+
+
 def _expected(setting: Setting) -> float:
     return EXPECTED_FREQUENCY[setting[0]] + EXPECTED_ADMIT[setting[1]]
 
 
 def _draw(setting: Setting, stats: tuple[LeverStat, ...], lots: random.Random) -> float:
     """One sample of the posterior of a setting's gain."""
-    windows = sum(stat.windows for stat in stats)
-    level = sum(stat.windows * (stat.gain - _expected((stat.frequency, stat.admit))) for stat in stats) / windows if windows else 0
-    variance = sum(stat.windows * stat.spread**2 for stat in stats) / windows if windows else 0
+    # The baseline's own setting says nothing of what the others bring.
+    tried = [stat for stat in stats if (stat.frequency, stat.admit) != BASELINE]
+    windows = sum(stat.windows for stat in tried)
+    level = sum(stat.windows * (stat.gain - _expected((stat.frequency, stat.admit))) for stat in tried) / windows
+    variance = sum(stat.windows * stat.spread**2 for stat in tried) / windows
     noise = max(NOISE**2, variance)
-    own = next((stat for stat in stats if (stat.frequency, stat.admit) == setting), None)
+    own = _of(setting, stats)
     expected, uncertain = (0.0, EQUAL_ARMS) if setting == BASELINE else (level + _expected(setting), UNCERTAIN)
     prior_weight = noise / uncertain**2
     seen = own.windows if own else 0.0

@@ -10,6 +10,11 @@ __all__ = ["HeuristicReasoner"]
 LEVELS: tuple[Frequency, ...] = ("none", "low", "medium", "high")
 RETRY_WINDOWS = 8
 LOSS = 0.01
+EQUAL = 0.002
+"""Hit ratio by which two equal arms may differ."""
+
+ENOUGH = 1.5
+"""Windows that a setting must have stood, older ones counting less, before it is judged."""
 RARE, SOME = 0.02, 0.1
 ONE_TIMERS = 0.8
 
@@ -45,11 +50,18 @@ class HeuristicReasoner:
 def frequency(context: ContextSnapshot) -> Frequency:
     """`high` wherever items come back, which helps on every trace measured (DESIGN §2.2); lower while it loses.
 
-    A level that is more than a point behind the baseline is lowered by one, and the full level is tried again every eighth
-    window, because a planner keeps no state and a lowered level shows no more what it could gain.
+    What has lost against the baseline while it stood is not set again before that is half forgotten, and nothing is where no
+    level has won. A level that is more than a point behind is lowered by one, and the full level is tried again every eighth
+    window, because a lowered level shows no more what it could gain.
     """
     cache, returning = context.cache, 1 - _newcomers(context)
     target = LEVELS.index("high" if returning >= SOME else "medium" if returning >= RARE else "none")
+    lost = {stat.frequency for stat in cache.levers if stat.windows >= ENOUGH and stat.gain < -EQUAL}
+    won = {stat.frequency for stat in cache.levers if stat.frequency != "none" and stat.gain > EQUAL}
+    if lost - {"none"} and not won:
+        return "none"
+    while target and LEVELS[target] in lost:
+        target -= 1
     current = LEVELS.index(cache.policy.frequency)
     if current and cache.hit_ratio < cache.baseline_hit_ratio - LOSS:
         return LEVELS[current - 1]
