@@ -15,7 +15,7 @@ from kopf._core.engines.peering import Identity
 
 from aura_operator.cluster.children import Children
 from aura_operator.cluster.client import Cluster, connect
-from aura_operator.cluster.kinds import OWNED, PODS
+from aura_operator.cluster.kinds import EVENTS, OWNED, PODS
 from aura_operator.cluster.monitoring import Monitoring
 from aura_operator.cluster.watching import Watches
 from aura_operator.handlers import Bells, configure, register
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         address = _address(options.listen)
         logs.setup({}, options.log_level)
         with tempfile.TemporaryDirectory() as cache:
-            watches = (len(OWNED) + 2) * max(1, len(options.namespace))
+            watches = (len(OWNED) + 3) * max(1, len(options.namespace))
             cluster = connect(Path(cache), settings.workers + watches + 4)
             asyncio.run(_serve(options, settings, cluster, address))
     except SettingsError as error:
@@ -70,7 +70,7 @@ async def _serve(options: argparse.Namespace, settings: OperatorSettings, cluste
         endpoints = Endpoints(*address, metrics.registry, healthy=lambda: True, ready=ready.is_set)
     except OSError as error:
         raise SettingsError(f"--listen {options.listen} cannot be used: {error.strerror or error}; take another port") from error
-    watches = Watches(cluster, (*OWNED, PODS), options.namespace, children, bells.ring)
+    watches = Watches(cluster, (*OWNED, PODS, EVENTS), options.namespace, children, bells.ring)
     monitoring = Monitoring(cluster, watches, settings.service_monitors)
     await monitoring.ask()
     following = asyncio.create_task(monitoring.follow(bells.ring_all))

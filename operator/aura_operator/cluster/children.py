@@ -1,6 +1,7 @@
 """What the watches have seen: the objects of every experiment, small enough to keep for thousands of them."""
 
 import json
+import re
 import threading
 import zlib
 from collections.abc import Iterable, Iterator
@@ -20,8 +21,14 @@ ChildKey = tuple[str, str]
 """Kind and name of one of its objects."""
 
 STATUS = ("observedGeneration", "readyReplicas", "succeeded", "conditions")
-CONDITIONS = ("Complete", "Failed", "ReplicaFailure")
+REFUSED = "ReplicaFailure"
+CONDITIONS = ("Complete", "Failed", REFUSED)
 """Of the status of everything but pods only this much is looked at; the rest changes often and would wake for nothing."""
+
+REFUSABLE = ("Job", "StatefulSet")
+POD_NAME = re.compile(r' "[^"]*"(?= is forbidden)')
+REFUSALS_KEPT = 2000
+"""Refusals of other people's pods are told of too."""
 
 GONE = b""
 """In place of an object that was deleted, so that an older state of it that comes late is not taken for news."""
@@ -34,6 +41,7 @@ class Children:
         self._found: dict[Owner, dict[ChildKey, tuple[int, bytes]]] = {}
         self._owners: dict[tuple[str, ChildKey], Owner] = {}
         self._versions: dict[Owner, int] = {}
+        self._refusals: dict[tuple[str, ChildKey], str] = {}
         self._count = count(1)
         self._lock = threading.Lock()
 
@@ -42,6 +50,8 @@ class Children:
         key, age, packed = _key(manifest), _age(manifest), _packed(manifest)
         place = (manifest["metadata"].get("namespace", ""), key)
         with self._lock:
+            if key[0] == "Pod":
+                self._admitted(manifest)
             # Who takes an object's labels away does not make it another's.
             owner = _controller(manifest) or self._owners.get(place) or _labelled(manifest)
             if owner is None:
@@ -58,6 +68,23 @@ class Children:
         key, age = _key(manifest), _age(manifest)
         with self._lock:
             return self._drop((manifest["metadata"].get("namespace", ""), key), age)
+
+    def refused(self, event: Manifest) -> Owner | None:
+        """Keep why a Job or StatefulSet gets no pod, until it has one; its owner, or None when that is no news or nobody's."""
+        target = event["involvedObject"]
+        if target.get("kind") not in REFUSABLE:
+            return None
+        place = (target.get("namespace", ""), (target["kind"], target["name"]))
+        # Each try of a Job is a pod of another name, which is no news.
+        why = POD_NAME.sub("", str(event.get("message", "")))
+        with self._lock:
+            if self._refusals.get(place) == why:
+                return None
+            self._refusals[place] = why
+            if len(self._refusals) > REFUSALS_KEPT:
+                del self._refusals[next(iter(self._refusals))]
+            owner = self._owners.get(place)
+            return self._changed(owner) if owner else None
 
     def replace(self, kind: Kind, namespace: str | None, manifests: Iterable[Manifest], version: int) -> set[Owner]:
         """Take a whole listing of a kind, as of `version`, for the truth; the owners of what has changed."""
@@ -76,7 +103,12 @@ class Children:
         """All known objects of an experiment."""
         with self._lock:
             packed = {key: data for key, (_, data) in self._found.get(owner, {}).items() if data != GONE}
-        return {key: json.loads(zlib.decompress(data)) for key, data in packed.items()}
+            refusals = {key: why for key in packed if (why := self._refusals.get((owner[0], key)))}
+        found = {key: json.loads(zlib.decompress(data)) for key, data in packed.items()}
+        for key, why in refusals.items():
+            status = found[key].setdefault("status", {})
+            status["conditions"] = [*(status.get("conditions") or ()), {"type": REFUSED, "status": "True", "message": why}]
+        return found
 
     def version(self, owner: Owner) -> int:
         """A number that is another one whenever an object of the experiment has changed."""
@@ -95,12 +127,18 @@ class Children:
             self._owners[place] = owner
             self._found.setdefault(owner, {})
 
+    def _admitted(self, pod: Manifest) -> None:
+        namespace = pod["metadata"].get("namespace", "")
+        for reference in pod["metadata"].get("ownerReferences") or []:
+            self._refusals.pop((namespace, (reference.get("kind", ""), reference.get("name", ""))), None)
+
     def _drop(self, place: tuple[str, ChildKey], age: int) -> Owner | None:
         owner = self._owners.get(place)
         known = self._found[owner] if owner else {}
         if owner is None or known.get(place[1], (0, GONE))[1] == GONE or known[place[1]][0] > age:
             return None
         known[place[1]] = (age, GONE)
+        self._refusals.pop(place, None)
         self._changed(owner)
         if all(data == GONE for _, data in known.values()):
             self._forget(owner)

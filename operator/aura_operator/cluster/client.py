@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,14 @@ from aura_operator.blueprint import Manifest
 from aura_operator.cluster.kinds import Kind, kind_of
 from aura_operator.naming import FIELD_MANAGER
 
-__all__ = ["EXPERIMENTS", "ApiError", "Cluster", "connect"]
+__all__ = ["EXPERIMENTS", "ApiError", "Cluster", "Selector", "connect"]
 
 EXPERIMENTS = Kind(API_VERSION, KIND)
 TIMEOUT = (5.0, 30.0)
 PAGE = 500
+
+Selector = Mapping[str, str]
+"""`label_selector` or `field_selector`, as the API server takes them."""
 
 
 class ApiError(Exception):
@@ -114,12 +117,12 @@ class Cluster:
             if not error.gone:
                 raise
 
-    def pages(self, kind: Kind, namespace: str | None, selector: str) -> Iterator[tuple[list[Manifest], str]]:
-        """All objects under a label selector, by pages: each with the history's place that a watch may start from."""
+    def pages(self, kind: Kind, namespace: str | None, selector: Selector) -> Iterator[tuple[list[Manifest], str]]:
+        """All objects under a selector, by pages: each with the history's place that a watch may start from."""
         token = None
         while True:
             found = self._call(
-                kind, "get", namespace=namespace, label_selector=selector, limit=PAGE, **({"_continue": token} if token else {})
+                kind, "get", namespace=namespace, limit=PAGE, **selector, **({"_continue": token} if token else {})
             )
             yield found["items"], found["metadata"]["resourceVersion"]
             token = found["metadata"].get("continue")
@@ -127,11 +130,11 @@ class Cluster:
                 return
 
     def watch(
-        self, kind: Kind, namespace: str | None, selector: str, since: str, watcher: Watch, seconds: int
+        self, kind: Kind, namespace: str | None, selector: Selector, since: str, watcher: Watch, seconds: int
     ) -> Iterator[tuple[str, Manifest]]:
         """Changes after a place in the history, for at most `seconds`: ADDED, MODIFIED, DELETED or BOOKMARK, and the object."""
         resource = self._resource(kind)
-        options: dict[str, Any] = {"label_selector": selector, "resource_version": since, "timeout_seconds": seconds}
+        options: dict[str, Any] = {**selector, "resource_version": since, "timeout_seconds": seconds}
         # A connection that died without a word ends too.
         options["_request_timeout"] = (TIMEOUT[0], seconds + TIMEOUT[1])
         try:

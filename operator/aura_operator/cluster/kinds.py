@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from aura_operator.blueprint import MONITORING, Manifest
 
-__all__ = ["OWNED", "PODS", "SERVICE_MONITORS", "Kind", "kind_of"]
+__all__ = ["EVENTS", "OWNED", "PODS", "SERVICE_MONITORS", "Kind", "kind_of"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ OWNED = (
 )
 SERVICE_MONITORS = Kind(f"{MONITORING}/v1", "ServiceMonitor")
 PODS = Kind("v1", "Pod")
+EVENTS = Kind("v1", "Event")
 
 
 def kind_of(manifest: Manifest) -> Kind:

@@ -10,13 +10,15 @@ from itertools import chain
 from kubernetes.watch import Watch
 
 from aura_operator.cluster.children import Children, Owner
-from aura_operator.cluster.client import ApiError, Cluster
-from aura_operator.cluster.kinds import Kind
+from aura_operator.cluster.client import ApiError, Cluster, Selector
+from aura_operator.cluster.kinds import EVENTS, Kind
 from aura_operator.naming import FIELD_MANAGER, MANAGED_BY
 
 __all__ = ["Watches"]
 
-SELECTOR = f"{MANAGED_BY}={FIELD_MANAGER}"
+OWN: Selector = {"label_selector": f"{MANAGED_BY}={FIELD_MANAGER}"}
+REFUSALS: Selector = {"field_selector": "reason=FailedCreate"}
+"""Events that tell why a Job or a StatefulSet has no pods: neither has a condition for it, as Deployments have."""
 ROUND_SECONDS = 300
 PAUSE_SECONDS, GONE_SECONDS = 2.0, 30.0
 
@@ -26,7 +28,7 @@ log = logging.getLogger(__name__)
 class Watches:
     """Keeps `children` up to date; `changed` is called from the watches' threads with the owner of what has changed.
 
-    Only objects with the operator's label are asked for, so that it never sees other people's Secrets.
+    Only objects with the operator's label are asked for, so that it never sees other people's Secrets; events have no labels.
     """
 
     def __init__(
@@ -90,21 +92,34 @@ class Watches:
                 since = ""
 
     def _list(self, kind: Kind, namespace: str | None) -> str:
-        pages = self._cluster.pages(kind, namespace, SELECTOR)
+        pages = self._cluster.pages(kind, namespace, _selector(kind))
         first, since = next(pages)
         items = chain(first, chain.from_iterable(later for later, _ in pages))
         # A list leaves out what its items all have.
         found = ({"apiVersion": kind.api_version, "kind": kind.name, **item} for item in items)
-        for owner in self._children.replace(kind, namespace, found, int(since)):
-            self._changed(owner)
+        if kind == EVENTS:
+            changed = {self._children.refused(item) for item in found}
+        else:
+            changed = {*self._children.replace(kind, namespace, found, int(since))}
+        self._tell(*changed)
         return since
 
     def _follow(self, kind: Kind, namespace: str | None, watcher: Watch, since: str) -> str:
-        for change, manifest in self._cluster.watch(kind, namespace, SELECTOR, since, watcher, ROUND_SECONDS):
+        for change, manifest in self._cluster.watch(kind, namespace, _selector(kind), since, watcher, ROUND_SECONDS):
             since = manifest["metadata"]["resourceVersion"]
             if change == "BOOKMARK":
                 continue
-            owner = self._children.drop(manifest) if change == "DELETED" else self._children.put(manifest)
+            if kind == EVENTS:
+                self._tell(self._children.refused(manifest) if change != "DELETED" else None)
+            else:
+                self._tell(self._children.drop(manifest) if change == "DELETED" else self._children.put(manifest))
+        return since
+
+    def _tell(self, *owners: Owner | None) -> None:
+        for owner in owners:
             if owner is not None:
                 self._changed(owner)
-        return since
+
+
+def _selector(kind: Kind) -> Selector:
+    return REFUSALS if kind == EVENTS else OWN

@@ -67,7 +67,7 @@ def gather(objects: Iterable[Manifest]) -> Facts:
     jobs = {component(item): item for item in listed if item["kind"] == "Job"}
     planners = next((part for part in parts if part.component == PLANNER), Facts.planners)
     loader, replayer = jobs.get(LOADER), jobs.get(REPLAYER)
-    refused = {component(item): why for item in listed if (why := _refusal(item))}
+    refused = {component(item): why for item in listed if (why := _refusal(item)) and not _rests(item)}
     return Facts(
         servers=tuple(part for part in parts if part.component.startswith(SERVERS)),
         planners=planners,
@@ -92,6 +92,10 @@ def _part(item: Manifest) -> PartState:
 
 def _succeeded(job: Manifest) -> bool:
     return bool((job.get("status") or {}).get("succeeded"))
+
+
+def _rests(item: Manifest) -> bool:
+    return item["kind"] == "Job" and (bool(item["spec"].get("suspend")) or _succeeded(item))
 
 
 def _refusal(item: Manifest) -> str | None:

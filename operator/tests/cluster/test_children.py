@@ -166,3 +166,50 @@ def test_what_is_read_is_a_copy() -> None:
 
 def test_kinds_know_their_group() -> None:
     assert [kind_of(at(1)).group, Kind("v1", "Secret").group] == ["apps", ""]
+
+
+def refusal(name: str, pod: str = "one", kind: str = "StatefulSet") -> Manifest:
+    message = f'create Pod failed: pods "{pod}" is forbidden: exceeded quota: small'
+    return {"involvedObject": {"kind": kind, "namespace": "shop", "name": name}, "message": message}
+
+
+def why(children: Children, kind: str = "StatefulSet") -> list[str]:
+    item = children.of(OWNER)[kind, "grocer-kafka"]
+    return [one["message"] for one in (item.get("status") or {}).get("conditions", [])]
+
+
+def test_why_a_statefulset_gets_no_pods_is_told_until_it_has_one() -> None:
+    children = Children()
+    children.put(child("StatefulSet", "kafka", spec={}))
+    assert children.refused(refusal("grocer-kafka")) == OWNER
+    assert why(children) == ["create Pod failed: pods is forbidden: exceeded quota: small"]
+    assert children.refused(refusal("grocer-kafka", pod="another")) is None
+    made = pod("kafka")
+    made["metadata"]["ownerReferences"] = [{"kind": "StatefulSet", "name": "grocer-kafka"}]
+    assert children.put(made) == OWNER
+    assert why(children) == []
+
+
+def test_a_refusal_may_be_told_before_the_object() -> None:
+    children = Children()
+    assert children.refused(refusal("grocer-kafka", kind="Job")) is None
+    children.put(child("Job", "kafka", api="batch/v1", spec={}))
+    assert len(why(children, "Job")) == 1
+
+
+def test_other_kinds_and_other_peoples_refusals_change_nothing() -> None:
+    children = Children()
+    children.put(at(1))
+    assert children.refused(refusal("grocer-kafka", kind="Deployment")) is None
+    assert children.refused(refusal("theirs")) is None
+    assert children.of(OWNER)["Deployment", "grocer-kafka"].get("status") is None
+
+
+def test_an_object_made_anew_starts_without_its_forerunners_refusal() -> None:
+    children = Children()
+    children.put(child("StatefulSet", "kafka", version=1, spec={}))
+    children.put(at(1, "planner"))
+    children.refused(refusal("grocer-kafka"))
+    children.drop(child("StatefulSet", "kafka", version=2, spec={}))
+    children.put(child("StatefulSet", "kafka", version=3, spec={}))
+    assert why(children) == []

@@ -177,3 +177,18 @@ def test_what_is_somebody_elses_is_left_alone_and_named(kubectl: Kubectl) -> Non
     assert "labels" not in kubectl.find("secret/ax-passwords")["metadata"]
     kubectl("delete", "secret/ax-passwords")
     eventually("it goes on", lambda: kubectl.find("deployment/ax-redis-aura"), 60)
+
+
+def test_pods_that_a_quota_refuses_are_named_whatever_makes_them(kubectl: Kubectl, server: str) -> None:
+    kubectl("create", "quota", "small", "--hard=pods=0")
+    for manifest, part in ((experiment("ax"), "kafka"), (experiment("bx", server=server), "replayer")):
+        applied(kubectl, manifest)
+        name = manifest["metadata"]["name"]
+
+        def told(name: str = name) -> str:
+            found = (kubectl.find(f"ax/{name}") or {}).get("status") or {}
+            return str(next((one["message"] for one in found.get("conditions", []) if one["type"] == "Degraded"), ""))
+
+        wanted = f"the API server refuses the pods of {part}: "
+        eventually(f"why {name} gets no pods of {part}", lambda told=told, wanted=wanted: wanted in told(), 30)  # type: ignore[misc]
+        assert "exceeded quota: small" in told()

@@ -1,7 +1,9 @@
 """Facts: what is read from Deployments, StatefulSets, Jobs and pods."""
 
+import pytest
 from operator_samples import child, deployment, ending, job, pod, terminated, verdict
 
+from aura_operator.blueprint import Manifest
 from aura_operator.status.facts import Facts, PartState, component, gather
 
 
@@ -71,6 +73,13 @@ def test_refusals_are_kept_by_component() -> None:
     conditions = [{"type": "Available", "status": "False"}, {"type": "ReplicaFailure", "status": "True", "message": "quota"}]
     item = child("Deployment", "planner", spec={}, status={"conditions": conditions})
     assert gather([item]).refused == {"planner": "quota"}
+
+
+@pytest.mark.parametrize(("state", "told"), [({}, {"replayer": "quota"}), ({"suspend": True}, {}), ({"succeeded": 1}, {})])
+def test_a_job_that_rests_is_refused_nothing(state: Manifest, told: Manifest) -> None:
+    item = job("replayer", **state)
+    item["status"]["conditions"] = [{"type": "ReplicaFailure", "status": "True", "message": "quota"}]
+    assert gather([item]).refused == told
 
 
 def test_facts_can_be_kept_without_pods() -> None:
