@@ -1,5 +1,6 @@
 """The `AuraExperiment` resource: the manifest that `aura run` and Kubernetes both take."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -36,6 +37,7 @@ BackendName = Literal["auto", "ollama", "openai", "heuristic", "bandit", "random
 ControlName = Literal["heuristic", "bandit", "random", "noop"]
 
 THRESHOLDS = "thresholds must rise and lie between 0 and 1, such as [0.5, 0.8]"
+LATENCY = r"^(charged|free|x[0-9]{1,4})$"
 ONE_SIZE = "give exactly one of memory (such as 8Mi) or capacity (such as 5%)"
 NEEDS_RECORDING = "backend recorded needs recording: the plans.jsonl of an earlier run"
 NEEDS_MODEL = "backend openai needs endpoint and model"
@@ -116,11 +118,27 @@ class PlannerSpec(ManifestModel):
     endpoint: str | None = Field(None, description="Base url of the model server.")
     style: Literal["levers", "keys"] = "levers"
     mode: Literal["lockstep", "async"] = "lockstep"
-    latency: Literal["charged", "free"] = "charged"
+    latency: str = Field(
+        "charged",
+        json_schema_extra={"pattern": LATENCY},
+        description="Times of a plan's seconds that pass before it applies, such as x10; charged is x1, free x0.",
+    )
     timeout_seconds: float = Field(60.0, gt=0, le=3600)
     recording: str | None = Field(None, description="plans.jsonl of an earlier run, for backend recorded.")
     replicas: int = Field(1, ge=0, le=64)
     secret_ref: SecretRef | None = Field(None, description="Secret with the model server's api-key.")
+
+    @field_validator("latency")
+    @classmethod
+    def _latency(cls, value: str) -> str:
+        if not re.fullmatch(LATENCY, value):
+            raise ValueError("latency is charged, free, or a multiple of what a plan took, such as x10")
+        return value
+
+    @property
+    def latency_factor(self) -> int:
+        """How many times a plan's seconds pass on the experiment's clock before it applies."""
+        return int({"charged": "x1", "free": "x0"}.get(self.latency, self.latency)[1:])
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

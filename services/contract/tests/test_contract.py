@@ -65,6 +65,10 @@ def test_defaults() -> None:
             ("cache:", "planner: {backend: gpt}\n  cache:"),
             "m: spec.planner.backend: input should be 'auto', 'ollama', 'openai', 'heuristic', 'bandit', 'random', 'noop' or 'recorded' (got 'gpt')",
         ),
+        (
+            ("cache:", "planner: {latency: x}\n  cache:"),
+            "m: spec.planner.latency: latency is charged, free, or a multiple of what a plan took, such as x10 (got 'x')",
+        ),
         (("cache:", "planner: {backend: recorded}\n  cache:"), "m: spec.planner: backend recorded needs recording: the plans.jsonl of an earlier run"),
         (("cache:", "controls: [noop, noop]\n  cache:"), "m: spec.controls: names a planner twice; each control is one further arm"),
         (("cache:", "executor: {ttlMin: 9, ttlMax: 3}\n  cache:"), "m: spec.executor: ttlMin must not be above ttlMax"),

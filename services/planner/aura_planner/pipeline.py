@@ -36,7 +36,7 @@ class Pipeline:
 
     def __init__(self, reasoner: Reasoner, spec: ExperimentSpec, enrichment: Enrichment) -> None:
         self.reasoner = reasoner
-        self._charged = spec.planner.latency == "charged"
+        self._charge = spec.planner.latency_factor
         self._ttl = spec.cache.ttl.medium
         self._enrichment = enrichment
 
@@ -78,7 +78,7 @@ class Pipeline:
         prefetch: tuple[Prefetch, ...],
     ) -> Plan:
         end_v = context.workload.end_v
-        delay = round(latency_s * 1000) if self._charged else 0
+        delay = round(latency_s * 1000 * self._charge)
         return Plan(
             evict=evict,
             prefetch=prefetch,

@@ -112,6 +112,8 @@ def test_latency_is_charged_or_free(make_context: MakeContext, make_spec: MakeSp
     end = context.workload.end_v
     charged = pipeline(decision, make_spec({"latency": "charged"})).plan(context).plan
     assert (charged.apply_at, charged.expires_at, charged.latency_s) == (end + 1234, context.expires_at + 1234, 1.2345)
+    tenfold = pipeline(decision, make_spec({"latency": "x10"})).plan(context).plan
+    assert (tenfold.apply_at, tenfold.expires_at, tenfold.latency_s) == (end + 12345, context.expires_at + 12345, 1.2345)
     free = pipeline(decision, make_spec({"latency": "free"})).plan(context).plan
     assert (free.apply_at, free.expires_at, free.latency_s) == (end, context.expires_at, 1.2345)
 
