@@ -196,7 +196,8 @@ class Reconciler:
             return 0.0
         if status.finished_at:
             return await self._after_the_end(experiment, status)
-        if status.phase == "Running":
+        if status.phase == "Running" or (seen.facts.replayer and seen.facts.replayer.address):
+            # One that runs but has not answered yet is asked again soon.
             return self._settings.status_seconds
         pause = TROUBLED_SECONDS if seen.troubles else self._settings.resync_seconds
         until = active_until(seen)
