@@ -233,7 +233,12 @@ def experiment(name: str, *, server: str | None = None, **changes: Any) -> Manif
 
 
 def make_pod(kubectl: Kubectl, name: str, address: str) -> None:
-    """A replayer's pod that no scheduler will take, and whose status seems to be that of a running one."""
+    """A replayer's pod that no scheduler will take, and whose status seems to be that of a running one.
+
+    Younger by more than the second in which ages are told than the one that the Job has made, for the newest pod counts.
+    """
+    eventually("the Job's own pod", lambda: kubectl("get", "pods", "-l", f"job-name={name}-replayer", "-o", "name").strip())
+    time.sleep(1.1)
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
