@@ -121,7 +121,7 @@ class RawClient:
         logs = {name: JsonLines(folder / name) for name in ("plans", "receipts")}
         desk = PlanDesk(kafka, Topics(), "bench", "one", (), logs, patient=True)
         lane = Lane(arm, 0, arm.begin("one", empty, sizing.room))
-        writer = ContextWriter("bench", "one", experiment.spec.executor)
+        writer = ContextWriter("bench", "one", experiment.spec.executor, experiment.spec.guard)
         replay = Replay(experiment.spec, [lane], desk, self.log, self.items, ROWS, sizing, writer, lambda *_: None, lambda: False)
         started = time.perf_counter()
         rows = replay.run()

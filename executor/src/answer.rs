@@ -23,8 +23,11 @@ pub fn tally(report: &Report) -> Tally {
     if held_out > 0 {
         refused.insert("held_out", held_out);
     }
+    if counts.over_budget > 0 {
+        refused.insert("over_budget", counts.over_budget);
+    }
     let evict = (found.evict.len() as u64).saturating_sub(counts.held_out_evict);
-    let prefetch = (found.prefetch.len() as u64).saturating_sub(counts.held_out_prefetch);
+    let prefetch = (found.prefetch.len() as u64).saturating_sub(counts.held_out_prefetch + counts.over_budget);
     Tally { applied: ActionCounts { evict, prefetch }, refused }
 }
 

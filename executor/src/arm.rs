@@ -55,11 +55,12 @@ fn answer(value: Value) -> Answer {
     }
 }
 
-/// Reads `[status, now_ms, evicted, prefetched, held_out_evict, held_out_prefetch]`.
+/// Reads `[status, now_ms, evicted, prefetched, held_out_evict, held_out_prefetch, over_budget]`.
 fn reply(value: &Value) -> Option<Reply> {
-    let (status, now_ms, evicted, prefetched, held_out_evict, held_out_prefetch): (String, i64, u64, u64, u64, u64) =
+    type Fields = (String, i64, u64, u64, u64, u64, u64);
+    let (status, now_ms, evicted, prefetched, held_out_evict, held_out_prefetch, over_budget): Fields =
         redis::from_redis_value_ref(value).ok()?;
-    let counts = Applied { now_ms: Some(now_ms), evicted, prefetched, held_out_evict, held_out_prefetch };
+    let counts = Applied { now_ms: Some(now_ms), evicted, prefetched, held_out_evict, held_out_prefetch, over_budget };
     Some(match status.as_str() {
         "applied" => Reply::Applied(counts),
         "early" => Reply::Early { now_ms },

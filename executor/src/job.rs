@@ -117,6 +117,7 @@ pub struct Applied {
     pub prefetched: u64,
     pub held_out_evict: u64,
     pub held_out_prefetch: u64,
+    pub over_budget: u64,
 }
 
 /// What came of a message.

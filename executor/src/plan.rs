@@ -63,9 +63,39 @@ words!(
     TtlClass { Long = "long", Normal = "normal", Short = "short", None = "none" }
 );
 words!(
+    /// What a rule waits for.
+    RuleEvent { SessionStart = "session_start", Request = "request" }
+);
+words!(
+    /// Where a rule looks for what is requested next.
+    RuleExpand { History = "history", Covisit = "covisit" }
+);
+words!(
+    /// How sure a rule must be.
+    Confidence { High = "high", Medium = "medium", Low = "low" }
+);
+words!(
     /// How a plan came about.
     PlanOutcome { Planned = "planned", Noop = "noop", Invalid = "invalid", Timeout = "timeout", Unreachable = "unreachable" }
 );
+
+/// A standing prefetch of up to `fanout` items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    pub on: RuleEvent,
+    pub expand: RuleExpand,
+    #[serde(default)]
+    pub confidence: Confidence,
+    #[serde(default = "most")]
+    pub fanout: i64,
+}
+
+const MAX_RULES: usize = 4;
+const MAX_FANOUT: i64 = 10;
+
+const fn most() -> i64 {
+    MAX_FANOUT
+}
 
 /// Levers of an arm, standing until the next policy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -75,6 +105,8 @@ pub struct Policy {
     pub admit: Admit,
     pub ttl: BTreeMap<String, TtlClass>,
     pub protect: Vec<String>,
+    #[serde(deserialize_with = "objects")]
+    pub rules: Vec<Rule>,
 }
 
 /// Evictions, prefetches and levers for one arm, and the envelope. Times `apply_at` and `expires_at` in milliseconds of
@@ -135,6 +167,13 @@ impl Plan {
             if value.is_some_and(i64::is_negative) {
                 return Err(format!("{name}: must not be negative"));
             }
+        }
+        let rules = self.policy.as_ref().map_or(&[][..], |policy| &policy.rules);
+        if rules.len() > MAX_RULES {
+            return Err(format!("policy.rules: at most {MAX_RULES}"));
+        }
+        if rules.iter().any(|rule| !(1..=MAX_FANOUT).contains(&rule.fanout)) {
+            return Err(format!("policy.rules.fanout: 1 to {MAX_FANOUT}"));
         }
         if self.latency_s < 0.0 {
             return Err("latency_s: must not be negative".to_owned());
@@ -208,8 +247,8 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
     }
 }
 
-fn objects<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Prefetch>, D::Error> {
-    let found = Vec::<Object<Prefetch>>::deserialize(deserializer)?;
+fn objects<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let found = Vec::<Object<T>>::deserialize(deserializer)?;
     Ok(found.into_iter().map(|object| object.0).collect())
 }
 

@@ -25,7 +25,8 @@ fn refused(reason: &'static str) -> Outcome {
 }
 
 fn reports() -> Vec<Report> {
-    let counts = Applied { now_ms: Some(120), evicted: 1, prefetched: 0, held_out_evict: 0, held_out_prefetch: 1 };
+    let counts =
+        Applied { now_ms: Some(120), evicted: 1, prefetched: 0, held_out_evict: 0, held_out_prefetch: 1, over_budget: 0 };
     let plain = Applied { evicted: 0, prefetched: 1, ..Applied::default() };
     vec![
         report(PLAN.as_bytes(), true, Outcome::Applied(counts)),

@@ -120,7 +120,8 @@ impl World {
         let _: String = redis::cmd("FUNCTION").arg("LOAD").arg("REPLACE").arg(library()).query(&mut redis).unwrap();
         let setup = ["run-1", "1800000", "900000", "300000", "500", "800", "0", "0"];
         let held_out = held_out_permille.to_string();
-        let _: redis::Value = redis::cmd("FCALL").arg("aura_setup").arg(0).arg(&setup).arg(held_out).query(&mut redis).unwrap();
+        let _: redis::Value =
+            redis::cmd("FCALL").arg("aura_setup").arg(0).arg(&setup).arg(held_out).arg(1000).query(&mut redis).unwrap();
     }
 
     pub fn tick(&self, now_ms: i64) {

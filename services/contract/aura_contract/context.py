@@ -3,12 +3,12 @@
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from aura_contract.base import CONTRACT_VERSION, MessageModel
-from aura_contract.plan import Admit, Frequency, Policy
+from aura_contract.plan import Admit, Confidence, Frequency, Policy
 
 __all__ = [
     "CacheView",
@@ -20,6 +20,7 @@ __all__ = [
     "ItemStat",
     "LastPlan",
     "LeverStat",
+    "RuleOffer",
     "SampleSession",
     "WorkloadView",
     "context_id",
@@ -108,6 +109,16 @@ class SampleSession(MessageModel):
     events: tuple[str, ...]
 
 
+class RuleOffer(MessageModel):
+    """What a standing rule could have prefetched in the window: so many `items`, cached ones included, and how often such items
+    were requested next so far (`probability`, their mean)."""
+
+    expand: Literal["history", "covisit"]
+    confidence: Confidence
+    items: int
+    probability: float
+
+
 class WorkloadView(MessageModel):
     """One window of the log; a function of the log alone, so its hash names the window in a recording.
 
@@ -126,6 +137,7 @@ class WorkloadView(MessageModel):
     top_categories: tuple[CategoryStat, ...]
     candidates: Candidates
     sessions: tuple[SampleSession, ...]
+    offers: tuple[RuleOffer, ...] = ()
 
 
 class LastPlan(MessageModel):
@@ -154,7 +166,8 @@ class CacheView(MessageModel):
     """The arm as measured at the window's end; hit ratios and pressure are fractions.
 
     `resident` lists the candidates' ids that are in the arm and not past their TTL. `standing` is for how many whole windows
-    the setting of the levers has stood, and `levers` holds what each one that was tried has brought.
+    the setting of the levers has stood, and `levers` holds what each one that was tried has brought. `prefetches` and
+    `prefetch_hits` are counts of the window, `waste` is prefetches without a hit over misses in it.
     """
 
     hit_ratio: float
@@ -167,16 +180,21 @@ class CacheView(MessageModel):
     policy: Policy
     last_plans: tuple[LastPlan, ...] = ()
     standing: int = 0
+    prefetches: int = 0
+    prefetch_hits: int = 0
+    waste: float = 0.0
     levers: tuple[LeverStat, ...] = ()
 
 
 class Caps(MessageModel):
-    """The executor's caps, so that a planner asks for nothing that would be refused; TTLs in seconds."""
+    """The executor's caps, so that a planner asks for nothing that would be refused; TTLs in seconds, `backend_reads` the
+    guard's limit of `CacheView.waste` over the run."""
 
     max_evict: int
     max_prefetch: int
     ttl_min: int
     ttl_max: int
+    backend_reads: float = 0.05
 
 
 class ContextSnapshot(MessageModel):

@@ -38,6 +38,7 @@ ControlName = Literal["heuristic", "bandit", "random", "noop"]
 
 THRESHOLDS = "thresholds must rise and lie between 0 and 1, such as [0.5, 0.8]"
 LATENCY = r"^(charged|free|x[0-9]{1,4})$"
+SHARE = r"^(100|\d{1,2}(\.\d+)?)%$"
 ONE_SIZE = "give exactly one of memory (such as 8Mi) or capacity (such as 5%)"
 NEEDS_RECORDING = "backend recorded needs recording: the plans.jsonl of an earlier run"
 NEEDS_MODEL = "backend openai needs endpoint and model"
@@ -166,6 +167,37 @@ class ExecutorSpec(ManifestModel):
         return self
 
 
+class GuardSpec(ManifestModel):
+    """What keeps a planner from doing harm, whatever it plans."""
+
+    backend_reads: str = Field(
+        "5%",
+        json_schema_extra={"pattern": SHARE},
+        description="Prefetches without a hit, as a share of the misses, both so far, at the most; 100% is no limit.",
+    )
+    hold_out: str = Field(
+        "10%",
+        json_schema_extra={"pattern": SHARE},
+        description="Share of the keys that no plan evicts or prefetches, to compare the others with.",
+    )
+
+    @field_validator("backend_reads", "hold_out")
+    @classmethod
+    def _share(cls, value: str) -> str:
+        parse_share(value, zero=True)
+        return value
+
+    @property
+    def reads(self) -> float:
+        """`backend_reads` as a fraction."""
+        return parse_share(self.backend_reads, zero=True)
+
+    @property
+    def held(self) -> float:
+        """`hold_out` as a fraction."""
+        return parse_share(self.hold_out, zero=True)
+
+
 class ExperimentSpec(ManifestModel):
     """What to replay, through which caches, and who plans."""
 
@@ -187,6 +219,7 @@ class ExperimentSpec(ManifestModel):
     trigger: TriggerSpec = TriggerSpec()
     planner: PlannerSpec = PlannerSpec()
     executor: ExecutorSpec = ExecutorSpec()
+    guard: GuardSpec = GuardSpec()
     controls: tuple[ControlName, ...] = Field(
         (), max_length=8, description="Further planned arms, each with its own Redis and the named planner."
     )

@@ -9,11 +9,22 @@ from pydantic import Field, StrictFloat, StrictStr
 
 from aura_contract.base import CONTRACT_VERSION, MessageModel
 
-__all__ = ["Admit", "Frequency", "Plan", "PlanOutcome", "Policy", "Prefetch", "TtlClass"]
+__all__ = [
+    "Admit",
+    "Confidence",
+    "Frequency",
+    "Plan",
+    "PlanOutcome",
+    "Policy",
+    "Prefetch",
+    "Rule",
+    "TtlClass",
+]
 
 Frequency = Literal["none", "low", "medium", "high"]
 Admit = Literal["all", "second_hit", "frequent"]
 TtlClass = Literal["long", "normal", "short", "none"]
+Confidence = Literal["high", "medium", "low"]
 PlanOutcome = Literal["planned", "noop", "invalid", "timeout", "unreachable"]
 
 Integer = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
@@ -30,17 +41,32 @@ class Prefetch(MessageModel):
     ttl: Integer
 
 
+class Rule(MessageModel):
+    """A standing prefetch: `on` an event of a user, up to `fanout` items that are requested next with so much `confidence`.
+
+    `history` looks into what the user requested in earlier sessions, `covisit` into what sessions went on with after the
+    same item. Nothing is fetched that is cached already.
+    """
+
+    on: Literal["session_start", "request"]
+    expand: Literal["history", "covisit"]
+    confidence: Confidence = "high"
+    fanout: Annotated[int, Field(strict=True, ge=1, le=10)] = 10
+
+
 class Policy(MessageModel):
     """Levers of an arm, standing until the next policy; the defaults are the baseline's behaviour.
 
     `frequency` weighs the decayed request count into the eviction priority, `admit` decides which misses are filled,
-    `ttl` scales the TTL of a category and `protect` keeps a category from eviction longer.
+    `ttl` scales the TTL of a category, or of all that are not named when it says `*`, `protect` keeps a category from eviction
+    longer and `rules` prefetch.
     """
 
     frequency: Frequency = "none"
     admit: Admit = "all"
     ttl: dict[Text, TtlClass] = {}
     protect: tuple[Text, ...] = ()
+    rules: Annotated[tuple[Rule, ...], Field(max_length=4)] = ()
 
 
 class Plan(MessageModel):

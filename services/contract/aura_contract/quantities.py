@@ -17,10 +17,11 @@ def parse_bytes(text: str) -> int:
     return int(float(match[1]) * _UNITS[match[2]])
 
 
-def parse_share(text: str) -> float:
-    """The fraction (0..1] that `5%` stands for; raises ValueError with the form that is taken."""
+def parse_share(text: str, *, zero: bool = False) -> float:
+    """The fraction (0..1] that `5%` stands for, with `zero` also 0; raises ValueError with the form that is taken."""
     match = _SHARE.match(text.strip())
-    share = float(match[1]) / 100 if match else 0.0
-    if not 0 < share <= 1:
-        raise ValueError(f"{text!r} is not a share; write it like 5%, above 0% and at most 100%")
+    share = float(match[1]) / 100 if match else -1.0
+    if not 0 <= share <= 1 or (share == 0 and not zero):
+        least = "from 0%" if zero else "above 0%"
+        raise ValueError(f"{text!r} is not a share; write it like 5%, {least} and at most 100%")
     return share

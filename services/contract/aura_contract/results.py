@@ -29,6 +29,7 @@ class WindowRecord(MessageModel):
     `first_event`/`last_event` are log rows from 0, `end_v` the event clock in ms at the window's end, `fills` the misses
     that were stored, `backend_reads` misses plus effective prefetches, `pressure` a fraction of the budget, `items` the keys
     in the arm, batch times in milliseconds (one round trip of at most 200 requests). `plan_id` is the plan applied in it.
+    `held_requests` and `held_hits` are of the held-out keys, which no plan evicts or prefetches; both 0 where none are held out.
     """
 
     version: int = CONTRACT_VERSION
@@ -49,6 +50,8 @@ class WindowRecord(MessageModel):
     items: int
     policy: Policy
     plan_id: str | None = None
+    held_requests: int = 0
+    held_hits: int = 0
     batch_p50_ms: float
     batch_p99_ms: float
 

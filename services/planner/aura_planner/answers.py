@@ -10,6 +10,7 @@ from aura_contract.plan import Admit, Frequency, Policy, TtlClass
 from aura_planner.decision import Decision, DiscardReason, Expand
 from aura_planner.parsing import AnswerError, first_object
 from aura_planner.prompt import FANOUT, KeysPrompt, LeversPrompt
+from aura_planner.rules import AHEAD, Ahead
 
 __all__ = ["keys_decision", "levers_decision"]
 
@@ -25,6 +26,7 @@ class _Answer(BaseModel):
 class _Levers(_Answer):
     frequency: Frequency
     admit: Admit
+    ahead: Ahead = "none"
     long: Numbers = ()
     short: Numbers = ()
     protect: Numbers = ()
@@ -60,7 +62,7 @@ def levers_decision(text: str, prompt: LeversPrompt) -> Decision:
     if set(seeds) & set(evict):
         raise AnswerError("conflict", "an item is both loaded and dropped")
     ttl: dict[str, TtlClass] = {**dict.fromkeys(long, "long"), **dict.fromkeys(short, "short")}
-    policy = Policy(frequency=answer.frequency, admit=answer.admit, ttl=ttl, protect=protect)
+    policy = Policy(frequency=answer.frequency, admit=answer.admit, ttl=ttl, protect=protect, rules=AHEAD[answer.ahead])
     fanout = 0 if answer.expand == "none" else FANOUT
     return Decision(policy=policy, seeds=seeds, evict=evict, expand=answer.expand, fanout=fanout)
 

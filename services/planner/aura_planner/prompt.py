@@ -11,6 +11,7 @@ from aura_contract.context import Candidate, Caps, ContextSnapshot
 from aura_contract.payload import key_of
 from aura_planner.candidates import falling, present, rising, shortlist
 from aura_planner.decision import Expand
+from aura_planner.rules import AHEAD
 from aura_planner.untrusted import plain, quoted
 
 __all__ = ["FANOUT", "MAX_PROMPT_CHARS", "KeysPrompt", "LeversPrompt", "Prompt", "keys_prompt", "levers_prompt"]
@@ -60,14 +61,14 @@ def levers_prompt(context: ContextSnapshot, offers: tuple[Expand, ...] = ()) -> 
     drop = shortlist(context, falling(context), DROP) if drops else []
     categories = [stat for stat in context.workload.top_categories if stat.category][:CATEGORIES]
     system = _levers_prefix(seeds, drops, offers)
-    lines = [*_statistics(context), *_levers_so_far(context), *_last_plans(context)]
+    lines = [*_statistics(context), *_levers_so_far(context), *_ahead(context), *_last_plans(context)]
     lines += ["categories (number name requests change):"] if categories else []
     lines += [f"{n} {quoted(s.category, 24)} {s.count} {s.trend:+d}" for n, s in enumerate(categories, 1)]
     lines += _options("load", load, 1) + _options("drop", drop, len(load) + 1)
     return LeversPrompt(
         system=system,
         user=_joined(lines, MAX_PROMPT_CHARS - len(system)),
-        schema=_levers_schema(len(load), len(drop), len(categories), seeds, drops, offers),
+        schema=_levers_schema(context, len(load), len(drop), len(categories), seeds, drops, offers),
         load={n: c.item for n, c in enumerate(load, 1)},
         drop={n: c.item for n, c in enumerate(drop, len(load) + 1)},
         categories=tuple(s.category for s in categories),
@@ -158,6 +159,17 @@ def _levers_so_far(context: ContextSnapshot) -> list[str]:
     return [f"frequency/admit tried (points over LRU in windows): {'; '.join(tried)}"] if tried else []
 
 
+def _ahead(context: ContextSnapshot) -> list[str]:
+    """What rules could load, strictest first, and what they did load."""
+    offers, cache = context.workload.offers, context.cache
+    if not offers:
+        return []
+    words = {"high": "sure", "medium": "likely", "low": "any"}
+    listed = "; ".join(f"{o.expand} {words[o.confidence]} {o.items} chance {o.probability:.2f}" for o in offers)
+    done = f"; last window {cache.prefetches} loaded {cache.prefetch_hits} asked for" if cache.prefetches else ""
+    return [f"ahead, items on offer: {listed}{done}"]
+
+
 def _last_plans(context: ContextSnapshot) -> list[str]:
     shown = [f"{p.prefetched} loaded {p.prefetch_hits} asked for" for p in context.cache.last_plans[-2:] if p.prefetched]
     return [f"last plans: {'; '.join(shown)}"] if shown else []
@@ -174,11 +186,15 @@ def _options(name: str, options: list[Candidate], first: int) -> list[str]:
     return [f"{name} (number title category requests change):", *rows]
 
 
-def _levers_schema(load: int, drop: int, categories: int, seeds: int, drops: int, offers: tuple[Expand, ...]) -> dict[str, Any]:
+def _levers_schema(
+    context: ContextSnapshot, load: int, drop: int, categories: int, seeds: int, drops: int, offers: tuple[Expand, ...]
+) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "frequency": {"enum": ["none", "low", "medium", "high"]},
         "admit": {"enum": ["all", "second_hit", "frequent"]},
     }
+    if context.workload.offers:
+        fields["ahead"] = {"enum": list(AHEAD)}
     if categories:
         fields |= {name: _numbers(1, categories, PER_LIST) for name in ("long", "short", "protect")}
     if load:

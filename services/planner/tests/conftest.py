@@ -71,6 +71,10 @@ def make_context() -> Callable[..., ContextSnapshot]:
                 "top_categories": [{"category": f"cat{n}", "count": 900 - n, "trend": 10 - 5 * n} for n in range(4)],
                 "candidates": _columns(rows),
                 "sessions": [{"events": ["click:i1", "cart:i1", "click:i2"]}, {"events": ["click:i3"]}],
+                "offers": [
+                    {"expand": "history", "confidence": "high", "items": 120, "probability": 0.62},
+                    {"expand": "covisit", "confidence": "low", "items": 900, "probability": 0.21},
+                ],
                 **(workload or {}),
             }
         )

@@ -13,6 +13,7 @@ from aura_contract.context import Caps
 from aura_planner.answers import keys_decision, levers_decision
 from aura_planner.parsing import AnswerError, first_object
 from aura_planner.prompt import KeysPrompt, LeversPrompt
+from aura_planner.rules import AHEAD
 
 GOOD = {"evict": ["item:1"], "prefetch": [{"k": "item:2", "v": "x", "ttl": 900}]}
 CAPS = Caps(max_evict=3, max_prefetch=3, ttl_min=60, ttl_max=3600)
@@ -145,7 +146,7 @@ def test_levers_discarded(text: str, reason: str) -> None:
 
 
 def test_levers_kept() -> None:
-    text = '{"frequency":"high","admit":"second_hit","long":[1],"short":[2],"protect":[2],"expand":"similar",'
+    text = '{"frequency":"high","admit":"second_hit","ahead":"sure","long":[1],"short":[2],"protect":[2],"expand":"similar",'
     text += '"seeds":[3,1],"drop":[5]}'
     decision = levers_decision(text, LEVERS)
     assert decision.policy is not None
@@ -154,6 +155,7 @@ def test_levers_kept() -> None:
         "admit": "second_hit",
         "ttl": {"x": "long", "y": "short"},
         "protect": ("y",),
+        "rules": tuple(rule.model_dump() for rule in AHEAD["sure"]),
     }
     assert (decision.seeds, decision.evict, decision.expand) == (("c", "a"), ("e",), "similar")
 

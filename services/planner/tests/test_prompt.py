@@ -87,7 +87,15 @@ def test_order_of_options_depends_on_the_context_alone(make_context: MakeContext
 
 
 def test_an_empty_window_has_a_prompt(make_context: MakeContext) -> None:
-    empty = {"top_items": [], "top_categories": [], "sessions": [], "requests": 0, "distinct_items": 0, "new_items": 0}
+    empty = {
+        "top_items": [],
+        "top_categories": [],
+        "sessions": [],
+        "requests": 0,
+        "distinct_items": 0,
+        "new_items": 0,
+        "offers": [],
+    }
     prompt = levers_prompt(make_context(0, workload=empty))
     assert list(prompt.schema["properties"]) == ["frequency", "admit"]
     assert not keys_prompt(make_context(0, workload=empty)).items

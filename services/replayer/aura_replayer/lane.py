@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from aura_contract.plan import Policy
 from aura_contract.results import WindowRecord
 from aura_replayer.arm.base import COUNTERS, Arm, Batch, Totals
+from aura_replayer.levers import Stream
 from aura_replayer.scoreboard import Scoreboard
 from aura_replayer.source.spool import EventBlock
 
@@ -28,8 +29,9 @@ class Lane:
     plan_id: str | None = None
     history: list[float] = field(default_factory=list)
     scores: Scoreboard = field(default_factory=Scoreboard)
-    meta: bytes = b""
+    stream: Stream = field(init=False)
     before: Totals = field(default_factory=Totals)
+    last: WindowRecord | None = None
     batch_seconds: list[float] = field(default_factory=list)
     _sent: deque[float] = field(default_factory=deque)
 
@@ -73,7 +75,7 @@ class Lane:
         times = sorted(self.batch_seconds) or [0.0]
         ratio = hits / requests if requests else 0.0
         self.history = [*self.history[-9:], ratio]
-        return WindowRecord(
+        self.last = WindowRecord(
             arm=self.arm.name,
             window=window,
             first_event=block.first_row,
@@ -91,6 +93,9 @@ class Lane:
             items=now.items,
             policy=self.policy,
             plan_id=self.plan_id,
+            held_requests=now.held_requests - before.held_requests,
+            held_hits=now.held_hits - before.held_hits,
             batch_p50_ms=round(times[len(times) // 2] * 1000, 3),
             batch_p99_ms=round(times[len(times) * 99 // 100] * 1000, 3),
         )
+        return self.last

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aura_contract.context import CacheView, LastPlan
 from aura_contract.experiment import ExperimentSpec
-from aura_contract.plan import Plan, Policy
+from aura_contract.plan import Plan
 from aura_contract.receipt import Receipt
 from aura_contract.results import WindowRecord
 from aura_replayer.arm.base import Batch
@@ -20,7 +21,7 @@ from aura_replayer.context.snapshot import WorkloadBuilder
 from aura_replayer.context.windows import Window, windows, windows_ahead
 from aura_replayer.desk import PlanDesk
 from aura_replayer.lane import IN_FLIGHT, Lane
-from aura_replayer.levers import ENTRY_BYTES, encode_levers
+from aura_replayer.levers import Stream
 from aura_replayer.source.clock import EventClock
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
@@ -145,9 +146,8 @@ class Replay:
             if skip == stop - start:
                 continue
             batch = Batch(requests.number, requests.first + start + skip, clock, keys[skip:], packed[skip:])
-            meta = lane.meta[(start + skip) * ENTRY_BYTES : stop * ENTRY_BYTES]
             version = lane.totals.policy_version
-            lane.send(batch, meta, requests.entries.part(start + skip, stop))
+            lane.send(batch, *lane.stream.part(start + skip, stop))
             if self._wall:
                 # At a live pace a batch is answered long before the next one is due.
                 lane.drain()
@@ -156,12 +156,7 @@ class Replay:
                 self._levers(lane, requests)
 
     def _levers(self, lane: Lane, requests: Window) -> None:
-        if lane.policy == Policy():
-            lane.meta = b""
-            return
-        categories = self._items.categories[requests.codes]
-        names = self._items.category_names
-        lane.meta = encode_levers(lane.policy, requests.frequency, categories, names, self._sizing.capacity_items)
+        lane.stream = Stream.of(requests, lane.policy, self._items, self._sizing.capacity_items)
 
     def _next_due(self) -> int | None:
         if not self._lockstep:
@@ -244,7 +239,15 @@ class Replay:
             last_plans=tuple(_outcome(plan, receipt, credit) for plan, receipt in recent),
             standing=max(0, lane.scores.standing),
             levers=lane.scores.stats(),
+            **_prefetching(lane.last),
         )
+
+
+def _prefetching(last: WindowRecord | None) -> dict[str, Any]:
+    if last is None:
+        return {}
+    waste = round((last.prefetches - last.prefetch_hits) / max(1, last.misses), 4)
+    return {"prefetches": last.prefetches, "prefetch_hits": last.prefetch_hits, "waste": waste}
 
 
 def _outcome(plan: Plan, receipt: Receipt, credit: dict[str, int]) -> LastPlan:

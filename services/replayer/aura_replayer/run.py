@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from aura_bus import ensure_topics
-from aura_contract.experiment import AuraExperiment
+from aura_contract.experiment import AuraExperiment, GuardSpec
 from aura_contract.results import ArmProgress, Progress, Verdict, WindowRecord
 from aura_contract.topics import Topics
 from aura_data.catalog import open_catalog
@@ -63,6 +63,9 @@ class Run:
     def __init__(self, settings: RunSettings, monitor: Monitor, stop: Callable[[], bool]) -> None:
         self._settings, self._monitor, self._stop = settings, monitor, stop
         self._spec = settings.experiment.spec
+        # Where nobody acts there is nothing to hold out, and telling keys apart costs the arms time.
+        acts = bool(self._spec.acting_arms) and self._spec.cache.clock == "event"
+        self._guard = self._spec.guard if acts else GuardSpec(hold_out="0%")
         self._records: list[WindowRecord] = []
         self._lanes: list[Lane] = []
         self._rows = self._rows_before = 0
@@ -79,7 +82,7 @@ class Run:
         ensure_topics(settings.kafka, topics.partitions)
         self._show("measuring", message="reading the catalogue")
         catalog = open_catalog(spec.catalog, spec.dependencies.mongodb_server, settings.base)
-        items = ItemTable(catalog, spec.cache.payload_bytes)
+        items = ItemTable(catalog, spec.cache.payload_bytes, self._guard.held)
         log = EventLog(spec.workload, settings.base, items, settings.bad_rows, settings.out)
         self._show("measuring", message="reading the log once, to count its items")
         summary = scan(log, items)
@@ -99,7 +102,7 @@ class Run:
     def _replay(self, log: EventLog, items: ItemTable, sizing: Sizing, summary: LogSummary, desk: PlanDesk) -> Verdict | None:
         settings, spec = self._settings, self._spec
         window_log = JsonLines(settings.out / "windows.jsonl")
-        writer = ContextWriter(settings.experiment.metadata.name, settings.run, spec.executor)
+        writer = ContextWriter(settings.experiment.metadata.name, settings.run, spec.executor, spec.guard)
         # What lives to the end of the run is not looked through again and again.
         gc.collect()
         gc.freeze()
@@ -138,8 +141,7 @@ class Run:
 
     def _lanes_and_sizing(self, items: ItemTable, summary: LogSummary) -> Sizing:
         settings, spec = self._settings, self._spec
-        kind = WallArm if spec.cache.clock == "wall" else EventArm
-        arms = [kind(name, settings.arms[name], spec.cache.ttl) for name in spec.arms]
+        arms = [self._arm(name) for name in spec.arms]
         draft = settings.out / "sizing.json"
         known = SizingRecord.model_validate_json(draft.read_text()) if draft.exists() else None
         if known and known.run == settings.run:
@@ -159,6 +161,10 @@ class Run:
             lane.refresh_policy()
             self._lanes.append(lane)
         return sizing
+
+    def _arm(self, name: str) -> EventArm | WallArm:
+        url, ttl = self._settings.arms[name], self._spec.cache.ttl
+        return WallArm(name, url, ttl) if self._spec.cache.clock == "wall" else EventArm(name, url, ttl, self._guard)
 
     def _desk(self, topics: Topics) -> PlanDesk:
         settings = self._settings

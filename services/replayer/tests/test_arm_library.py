@@ -5,17 +5,19 @@ import socket
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import redis
 
-from aura_contract.experiment import TtlSpec
+from aura_contract.experiment import GuardSpec, TtlSpec
 from aura_contract.plan import Policy
+from aura_data.catalog import EmptyCatalog
 from aura_replayer.arm.base import ArmLost, Batch, Totals
 from aura_replayer.arm.event_arm import EventArm
 from aura_replayer.arm.limit import Room
 from aura_replayer.lane import Lane
-from aura_replayer.levers import ENTRY_BYTES
-from aura_replayer.source.items import pack
+from aura_replayer.levers import ENTRY_BYTES, HELD_OUT, PREFETCH, TTL_CLASS
+from aura_replayer.source.items import ItemTable, pack
 from aura_replayer.source.spool import EventBlock
 
 RUN = "r1"
@@ -113,7 +115,7 @@ def test_a_window_that_ended_before_a_restart_is_recorded_whole(arm: EventArm) -
     lane = Lane(arm, 5, arm.totals())
     lane.enter(1, 2)
     nothing = np.zeros(2, np.int64)
-    block = EventBlock(2, nothing, nothing > 0, nothing, nothing, nothing)
+    block = EventBlock(2, nothing, nothing > 0, nothing, nothing, nothing, nothing)
     record = lane.record(1, block, 4, after=4)
     assert (record.requests, record.hits, record.misses, record.items) == (2, 1, 1, 3)
 
@@ -180,8 +182,8 @@ def test_priority_bonus_outlives_others(arm: EventArm) -> None:
 def test_plan_evicts_and_prefetches_once(running: EventArm) -> None:
     ask(running, ["1", "2"], clock=5)
     plan = {"evict": ["1", "absent"], "prefetch": [("2", "v", 60), ("3", "three", 60)]}
-    assert apply_plan(running, **plan) == ["applied", 5, 1, 1, 0, 0]
-    assert apply_plan(running, **plan) == ["duplicate", 5, 1, 1, 0, 0]
+    assert apply_plan(running, **plan) == ["applied", 5, 1, 1, 0, 0, 0]
+    assert apply_plan(running, **plan) == ["duplicate", 5, 1, 1, 0, 0, 0]
     assert running.resident([b"item:1", b"item:2", b"item:3"]) == [False, True, True]
     assert (running.totals().prefetches, running.totals().evictions) == (1, 1)
 
@@ -221,7 +223,7 @@ def test_plan_of_another_run_is_refused(running: EventArm) -> None:
 def test_held_out_keys_are_not_touched(running: EventArm) -> None:
     running._client.hset("aura:config", "heldout", 1000)
     ask(running, ["1"])
-    assert apply_plan(running, evict=["1"], prefetch=[("2", "v", 60)]) == ["applied", 0, 0, 0, 1, 1]
+    assert apply_plan(running, evict=["1"], prefetch=[("2", "v", 60)]) == ["applied", 0, 0, 0, 1, 1, 0]
 
 
 def test_policy_has_a_version(running: EventArm) -> None:
@@ -262,3 +264,52 @@ def test_wrong_password_is_named_without_showing_it(new_redis: Callable[[], str]
         EventArm("aura", f"redis://:secret@127.0.0.1:{port}", TtlSpec())
     assert "password" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def flagged(*flags: int) -> bytes:
+    return b"".join(bytes((0, 0, 0, 0, flag)) for flag in flags)
+
+
+def test_what_a_rule_fetches_is_no_request_and_its_first_hit_is_credited_to_the_policy(running: EventArm) -> None:
+    assert apply_plan(running, "p1", policy='{"frequency":"high"}')[0] == "applied"
+    fetched = ask(running, ["1", "2", "1"], meta=flagged(0, PREFETCH, PREFETCH))
+    assert (fetched.requests, fetched.hits, fetched.fills, fetched.prefetches) == (1, 0, 1, 1)
+    served = ask(running, ["2", "2"], first=1)
+    assert (served.requests, served.hits, served.prefetch_hits) == (3, 2, 1)
+    assert running.prefetch_hits_by_plan() == {"p1": 1}
+    assert running.totals().prefetches == 1
+
+
+def test_rules_fetch_neither_held_out_keys_nor_categories_that_are_not_kept(running: EventArm) -> None:
+    totals = ask(running, ["1", "2"], meta=flagged(PREFETCH + HELD_OUT, PREFETCH + TTL_CLASS["none"]))
+    assert (totals.requests, totals.prefetches, running.size()) == (0, 0, 0)
+
+
+def test_held_out_requests_are_counted_apart(running: EventArm) -> None:
+    totals = ask(running, ["1", "1", "2", "2"], meta=flagged(HELD_OUT, HELD_OUT, 0, 0))
+    assert (totals.requests, totals.hits, totals.held_requests, totals.held_hits) == (4, 2, 2, 1)
+
+
+def test_prefetches_without_a_hit_stay_within_their_share_of_the_misses(new_redis: Callable[[], str]) -> None:
+    arm = EventArm("aura", new_redis(), TtlSpec(), GuardSpec(backend_reads="5%", hold_out="0%"))
+    with contextlib.closing(arm):
+        arm.begin(RUN, 0, Room())
+        missed = ask(arm, [f"m{number}" for number in range(40)])
+        assert missed.hits == 0
+        spent = ask(arm, ["1", "2", "3"], first=40, meta=flagged(PREFETCH, PREFETCH, PREFETCH))
+        assert spent.prefetches == 2
+        assert apply_plan(arm, "late", prefetch=[("4", "v", 60)]) == ["applied", 0, 0, 0, 0, 0, 1]
+        # A hit pays for its prefetch: one more may be fetched.
+        paid = ask(arm, ["1", "3", "4"], first=40, meta=flagged(0, PREFETCH, PREFETCH))
+        assert (paid.prefetch_hits, paid.prefetches) == (1, 3)
+
+
+def test_the_library_and_the_item_table_hold_out_the_same_keys(new_redis: Callable[[], str]) -> None:
+    items = ItemTable(EmptyCatalog(), 16, held_out=0.1)
+    items.encode(pa.array([str(number) for number in range(300)]))
+    arm = EventArm("aura", new_redis(), TtlSpec(), GuardSpec(backend_reads="100%", hold_out="10%"))
+    with contextlib.closing(arm):
+        arm.begin(RUN, 0, Room())
+        refused = [apply_plan(arm, f"p{number}", evict=[str(number)])[4] == 1 for number in range(300)]
+    assert refused == items.held.tolist()
+    assert 10 <= sum(refused) <= 60

@@ -33,6 +33,7 @@ def block(codes: list[int], requests: list[bool] | None = None, first_row: int =
         np.array(codes, np.int32),
         np.array(requests if requests is not None else [True] * n, np.bool_),
         np.ones(n, np.uint32),
+        np.ones(n, np.uint32),
         np.zeros(n, np.int16),
         np.arange(first_row, first_row + n, dtype=np.int64),
     )
@@ -147,14 +148,10 @@ def test_timestamp_clock_is_scaled() -> None:
     assert clock.read(0, 3, np.array([100.0, 105.0, np.nan])).tolist() == [0, 500, 500]
 
 
-def test_default_policy_costs_nothing() -> None:
-    assert encode_levers(Policy(), np.ones(3, np.float32), np.zeros(3, np.int32), [""], 10) == b""
-
-
 def test_levers_are_encoded_per_entry() -> None:
     policy = Policy(frequency="medium", admit="second_hit", ttl={"A": "short", "B": "none"}, protect=("B",))
     frequency, categories = np.array([0, 3, 0], np.float32), np.array([1, 1, 2], np.int32)
-    meta = encode_levers(policy, frequency, categories, ["", "A", "B"], capacity_items=100)
+    meta = encode_levers(policy, frequency, categories, ["", "A", "B"], capacity_items=100).tobytes()
     entries = [(int.from_bytes(meta[i : i + 4], "big"), meta[i + 4]) for i in range(0, 15, 5)]
     assert entries == [(0, 4 + 2), (400, 2), (200, 4 + 3)]
 

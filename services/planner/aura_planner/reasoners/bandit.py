@@ -9,6 +9,8 @@ from aura_contract.context import ContextSnapshot, LeverStat
 from aura_contract.plan import Admit, Frequency, Policy
 from aura_planner.candidates import generator
 from aura_planner.decision import Decision
+from aura_planner.reasoners.heuristic import KEEP
+from aura_planner.rules import affordable_rules
 
 __all__ = ["BanditReasoner"]
 
@@ -54,22 +56,23 @@ class BanditReasoner:
         self._seed = seed
 
     def decide(self, context: ContextSnapshot) -> Decision:
-        """The levers of the next window; no evictions and no prefetches."""
+        """The levers of the next window and rules within the budget; no evictions and no prefetches by name."""
         cache = context.cache
         current = (cache.policy.frequency, cache.policy.admit)
         # Until a policy was ever applied, `standing` counts windows of the arm's own behaviour.
         if cache.standing < HOLD_WINDOWS and context.window > cache.standing and not _loses(current, cache.levers):
-            return _levers(current)
+            return _levers(current, context)
         if all((stat.frequency, stat.admit) == BASELINE for stat in cache.levers):
             # All else is expected to be like what is tried first, so that had better be what mostly helps.
-            return _levers(max(SETTINGS, key=_expected))
+            return _levers(max(SETTINGS, key=_expected), context)
         lots = generator(context, self._seed)
         drawn = {setting: _draw(setting, cache.levers, lots) for setting in SETTINGS}
-        return _levers(max(SETTINGS, key=drawn.__getitem__))
+        return _levers(max(SETTINGS, key=drawn.__getitem__), context)
 
 
-def _levers(setting: Setting) -> Decision:
-    return Decision(policy=Policy(frequency=setting[0], admit=setting[1]))
+def _levers(setting: Setting, context: ContextSnapshot) -> Decision:
+    policy = Policy(frequency=setting[0], admit=setting[1], ttl=KEEP, rules=affordable_rules(context))
+    return Decision(policy=policy)
 
 
 def _of(setting: Setting, stats: tuple[LeverStat, ...]) -> LeverStat | None:

@@ -1,11 +1,15 @@
 """The planner of fixed rules: what a careful engineer would set without looking twice."""
 
 from aura_contract.context import ContextSnapshot
-from aura_contract.plan import Admit, Frequency, Policy
+from aura_contract.plan import Admit, Frequency, Policy, TtlClass
 from aura_planner.candidates import falling, rising
 from aura_planner.decision import Decision
+from aura_planner.rules import affordable_rules
 
 __all__ = ["HeuristicReasoner"]
+
+KEEP: dict[str, TtlClass] = {"*": "long"}
+"""A full cache shortens TTLs to make room; where the priority does that, they only throw out what is still asked for."""
 
 LEVELS: tuple[Frequency, ...] = ("none", "low", "medium", "high")
 RETRY_WINDOWS = 8
@@ -41,8 +45,9 @@ class HeuristicReasoner:
             policy=Policy(
                 frequency=frequency(context),
                 admit=admission(context),
-                ttl=context.cache.policy.ttl,
+                ttl=KEEP,
                 protect=context.cache.policy.protect,
+                rules=affordable_rules(context),
             ),
         )
 

@@ -6,6 +6,7 @@ from aura_contract.context import Candidate, ContextSnapshot
 from aura_contract.plan import Admit, Frequency, Policy
 from aura_planner.candidates import absent, generator, present
 from aura_planner.decision import Decision
+from aura_planner.rules import LADDER
 
 __all__ = ["RandomReasoner"]
 
@@ -23,7 +24,7 @@ class RandomReasoner:
         """As many evictions and prefetches as the caps and the candidates allow."""
         lots = generator(context, self._seed)
         # Drawn first: how many lots the items take depends on what happens to be resident, which differs from run to run.
-        policy = Policy(frequency=lots.choice(get_args(Frequency)), admit=lots.choice(get_args(Admit)))
+        policy = Policy(frequency=lots.choice(get_args(Frequency)), admit=lots.choice(get_args(Admit)), rules=lots.choice(LADDER))
 
         def draw(pool: list[Candidate], limit: int) -> tuple[str, ...]:
             return tuple(candidate.item for candidate in lots.sample(pool, min(limit, len(pool))))

@@ -7,7 +7,8 @@ local PROBE_EVERY = 25
 local PLANS_KEPT = 64
 local CONFIG, STATE, POLICY = 'aura:config', 'aura:state', 'aura:policy'
 local WINDOWS, PLANS, PLAN_ORDER, CREDIT = 'aura:windows', 'aura:plans', 'aura:plan-order', 'aura:credit'
-local COUNTERS = {'requests', 'hits', 'fills', 'prefetches', 'prefetch_hits', 'evictions'}
+local COUNTERS = {'requests', 'hits', 'fills', 'prefetches', 'prefetch_hits', 'evictions', 'held_requests',
+  'held_hits'}
 
 local function counters()
   local values = redis.call('HMGET', STATE, unpack(COUNTERS))
@@ -27,7 +28,8 @@ local function items()
   return redis.call('DBSIZE') - others
 end
 
--- aura_setup run long medium short (ms) low high (permille) empty budget (bytes) heldout (permille): begins or resumes a run.
+-- aura_setup run long medium short (ms) low high (permille) empty budget (bytes) heldout reads (permille): begins or resumes a run.
+-- `reads` is the share of the misses that prefetches may cost without a hit.
 local function setup(_, argv)
   local run = argv[1]
   if redis.call('HGET', STATE, 'run') ~= run then
@@ -35,7 +37,7 @@ local function setup(_, argv)
     redis.call('HSET', STATE, 'run', run, 'seq', 0, 'now', 0, 'window', -1, 'pressure', 0, 'plans', 0)
   end
   redis.call('HSET', CONFIG, 'long', argv[2], 'medium', argv[3], 'short', argv[4], 'low', argv[5], 'high', argv[6],
-    'empty', argv[7], 'budget', argv[8], 'heldout', argv[9])
+    'empty', argv[7], 'budget', argv[8], 'heldout', argv[9], 'reads', argv[10])
   return tonumber(redis.call('HGET', STATE, 'seq'))
 end
 
@@ -62,48 +64,73 @@ local function tier(config, pressure)
   return tonumber(config[3])
 end
 
+-- Whether one more value may be fetched ahead of its request: what was fetched for nothing so far is at most a share of the misses
+-- (permille; at 1000 there is no limit).
+local function affordable(share, prefetches, prefetch_hits, misses)
+  return share >= 1000 or (prefetches - prefetch_hits + 1) * 1000 <= share * misses
+end
+
 -- Probes and fills the packed entries (key length 1 byte, payload length 2 bytes, key, payload).
--- `meta` is empty or holds 5 bytes an entry: priority bonus (4 bytes, big endian) and flags (bits 0-1 TTL class, bit 2 no fill).
-local function probe_and_fill(body, meta, first, now, ttls, count)
+-- `meta` is empty or holds 5 bytes an entry: priority bonus (4 bytes, big endian) and flags (bits 0-1 TTL class, bit 2 no fill,
+-- bit 3 no request: fetch it if it is absent, bit 4 held out: counted apart).
+local function probe_and_fill(body, meta, first, now, ttls, count, share)
   local call, byte, sub, format = redis.call, string.byte, string.sub, string.format
   local levers = #meta > 0
   local clock = format('%013d', now)
   local headers = {}
   for class = 0, 2 do headers[class] = format('d%013d00000000', now + ttls[class]) end
-  local pos, size, n, hits, fills, credited = 1, #body, 0, 0, 0, 0
+  local number
+  local pos, size, entry, n, hits, fills, fetched, credited, held, held_hits = 1, #body, 0, 0, 0, 0, 0, 0, 0, 0
   while pos <= size do
     local key_size, high, low = byte(body, pos, pos + 2)
     local key = sub(body, pos + 3, pos + 2 + key_size)
     local value_at = pos + 3 + key_size
     pos = value_at + high * 256 + low
-    local expiry, class, fill = FAR + first + n, 0, true
+    local expiry, class, fill, request, apart = FAR + first + n, 0, true, true, 0
     if levers then
-      local b1, b2, b3, b4, flags = byte(meta, n * 5 + 1, n * 5 + 5)
+      local b1, b2, b3, b4, flags = byte(meta, entry * 5 + 1, entry * 5 + 5)
       expiry = expiry + ((b1 * 256 + b2) * 256 + b3) * 256 + b4
       class = flags % 4
-      fill = flags < 4 and class ~= 3
+      request = flags % 16 < 8
+      apart = flags < 16 and 0 or 1
+      fill = flags % 8 < 4 and class ~= 3
+      entry = entry + 1
     end
-    n = n + 1
     local value = call('GET', key)
-    if value and sub(value, 2, 14) > clock then
-      hits = hits + 1
+    local live = value and sub(value, 2, 14) > clock
+    if not request then
+      local misses = count.requests + n - count.hits - hits
+      if not live and class ~= 3 and apart == 0
+        and affordable(share, count.prefetches + fetched, count.prefetch_hits + credited, misses) then
+        number = number or format('%08d', redis.call('HGET', POLICY, 'number') or 0)
+        call('SET', key, 'p' .. sub(headers[class], 2, 14) .. number .. sub(body, value_at, pos - 1), 'PXAT', expiry)
+        fetched = fetched + 1
+      end
+    elseif live then
+      n, hits, held, held_hits = n + 1, hits + 1, held + apart, held_hits + apart
       call('PEXPIREAT', key, expiry)
       if byte(value) == 112 then
         call('SETRANGE', key, 0, 'd')
         call('HINCRBY', CREDIT, tonumber(sub(value, 15, 22)), 1)
         credited = credited + 1
       end
-    elseif fill then
-      call('SET', key, headers[class] .. sub(body, value_at, pos - 1), 'PXAT', expiry)
-      fills = fills + 1
-    elseif value then
-      call('DEL', key)
+    else
+      n, held = n + 1, held + apart
+      if fill then
+        call('SET', key, headers[class] .. sub(body, value_at, pos - 1), 'PXAT', expiry)
+        fills = fills + 1
+      elseif value then
+        call('DEL', key)
+      end
     end
   end
   count.requests = count.requests + n
   count.hits = count.hits + hits
   count.fills = count.fills + fills
+  count.prefetches = count.prefetches + fetched
   count.prefetch_hits = count.prefetch_hits + credited
+  count.held_requests = count.held_requests + held
+  count.held_hits = count.held_hits + held_hits
 end
 
 -- aura_batch run seq window first now meta body: one batch of requests, counted once however often it is sent.
@@ -117,7 +144,7 @@ local function batch(_, argv)
   local function reply(status, pressure, count)
     local version = tonumber(redis.call('HGET', POLICY, 'version') or 0)
     return {status, version, pressure, count.requests, count.hits, count.fills, count.prefetches, count.prefetch_hits,
-      count.evictions, before, items()}
+      count.evictions, count.held_requests, count.held_hits, before, items()}
   end
   local count = counters()
   local pressure = tonumber(state[4] or 0)
@@ -129,13 +156,14 @@ local function batch(_, argv)
   local last = tonumber(state[2])
   if seq <= last then return reply('dup', pressure, count) end
   if seq ~= last + 1 then return reply('gap', pressure, count) end
-  local config = redis.call('HMGET', CONFIG, 'long', 'medium', 'short', 'low', 'high', 'empty', 'budget')
+  local config = redis.call('HMGET', CONFIG, 'long', 'medium', 'short', 'low', 'high', 'empty', 'budget', 'reads')
   if seq % PROBE_EVERY == 1 then pressure = measure(config, #argv[6] + #argv[7]) end
   if window ~= tonumber(state[3]) then enter_window(window, count) end
   local ttls = {[0] = tier(config, pressure), [1] = tonumber(config[1]), [2] = tonumber(config[3])}
-  probe_and_fill(argv[7], argv[6], tonumber(argv[4]), now, ttls, count)
+  probe_and_fill(argv[7], argv[6], tonumber(argv[4]), now, ttls, count, tonumber(config[8]))
   redis.call('HSET', STATE, 'seq', seq, 'now', argv[5], 'window', window, 'requests', count.requests, 'hits', count.hits,
-    'fills', count.fills, 'prefetch_hits', count.prefetch_hits)
+    'fills', count.fills, 'prefetches', count.prefetches, 'prefetch_hits', count.prefetch_hits,
+    'held_requests', count.held_requests, 'held_hits', count.held_hits)
   return reply('ok', pressure, count)
 end
 
@@ -168,18 +196,23 @@ local function touchable(argv, from, count, step, share)
   return keys, places, kept
 end
 
-local function carry_out(argv, state, share)
+local function carry_out(argv, state, config)
   local now, number = tonumber(state.now), tonumber(state.plans) + 1
   local clock = string.format('%013d', now)
   local priority = FAR + tonumber(state.requests or 0)
   local evicts, prefetches = tonumber(argv[8]), tonumber(argv[9])
+  local share, reads = tonumber(config[1] or 0), tonumber(config[2] or 0)
   local evict, _, kept_evict = touchable(argv, 10, evicts, 1, share)
   local fetch, places, kept_prefetch = touchable(argv, 10 + evicts, prefetches, 3, share)
-  local evicted, prefetched = 0, 0
+  local evicted, prefetched, dear = 0, 0, 0
+  local count = counters()
   if #evict > 0 then evicted = redis.call('DEL', unpack(evict)) end
   local held = #fetch > 0 and redis.call('MGET', unpack(fetch)) or {}
   for i, key in ipairs(fetch) do
-    if not held[i] or string.sub(held[i], 2, 14) <= clock then
+    local absent = not held[i] or string.sub(held[i], 2, 14) <= clock
+    if absent and not affordable(reads, count.prefetches + prefetched, count.prefetch_hits, count.requests - count.hits) then
+      dear = dear + 1
+    elseif absent then
       local value, ttl = argv[places[i] + 1], tonumber(argv[places[i] + 2])
       redis.call('SET', key, string.format('p%013d%08d', now + ttl * 1000, number) .. value, 'PXAT', priority)
       prefetched = prefetched + 1
@@ -190,27 +223,28 @@ local function carry_out(argv, state, share)
   redis.call('HINCRBY', STATE, 'evictions', evicted)
   redis.call('HSET', CREDIT, 'plan:' .. number, argv[2])
   redis.call('HDEL', CREDIT, 'plan:' .. (number - PLANS_KEPT), number - PLANS_KEPT)
-  return {'applied', now, evicted, prefetched, kept_evict, kept_prefetch}
+  return {'applied', now, evicted, prefetched, kept_evict, kept_prefetch, dear}
 end
 
 -- aura_apply run plan_id window planner apply_at expires_at policy evicts prefetches key... (key value ttl)...: one plan, once.
--- Returns status (applied, early, expired, duplicate, foreign_run), event clock, effective evictions and prefetches, held-out ones.
+-- Returns status (applied, early, expired, duplicate, foreign_run), event clock, effective evictions and prefetches, held-out ones,
+-- and prefetches beyond the budget of backend reads.
 local function apply(_, argv)
   local run, plan_id, apply_at, expires_at, policy = argv[1], argv[2], tonumber(argv[5]), tonumber(argv[6]), argv[7]
   local values = redis.call('HMGET', STATE, 'run', 'now', 'plans', 'requests')
   local state = {run = values[1], now = tonumber(values[2] or 0), plans = values[3] or 0, requests = values[4]}
-  if not state.run or (run ~= '' and state.run ~= run) then return {'foreign_run', state.now, 0, 0, 0, 0} end
+  if not state.run or (run ~= '' and state.run ~= run) then return {'foreign_run', state.now, 0, 0, 0, 0, 0} end
   local done = redis.call('HGET', PLANS, plan_id)
   if done then
     local evicted, prefetched = string.match(done, ',(%d+),(%d+)$')
-    return {'duplicate', state.now, tonumber(evicted), tonumber(prefetched), 0, 0}
+    return {'duplicate', state.now, tonumber(evicted), tonumber(prefetched), 0, 0, 0}
   end
-  if apply_at and state.now < apply_at then return {'early', state.now, 0, 0, 0, 0} end
-  if expires_at and state.now > expires_at then return {'expired', state.now, 0, 0, 0, 0} end
-  local result = carry_out(argv, state, tonumber(redis.call('HGET', CONFIG, 'heldout') or 0))
+  if apply_at and state.now < apply_at then return {'early', state.now, 0, 0, 0, 0, 0} end
+  if expires_at and state.now > expires_at then return {'expired', state.now, 0, 0, 0, 0, 0} end
+  local result = carry_out(argv, state, redis.call('HMGET', CONFIG, 'heldout', 'reads'))
   if policy ~= '' then
     redis.call('HINCRBY', POLICY, 'version', 1)
-    redis.call('HSET', POLICY, 'policy', policy, 'plan_id', plan_id)
+    redis.call('HSET', POLICY, 'policy', policy, 'plan_id', plan_id, 'number', tonumber(state.plans) + 1)
   end
   remember(plan_id, 'applied', result[3], result[4])
   return result

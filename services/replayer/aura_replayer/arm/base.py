@@ -9,7 +9,7 @@ from aura_replayer.arm.limit import Memory, Room
 
 __all__ = ["COUNTERS", "Arm", "ArmLost", "Batch", "Totals", "decoded"]
 
-COUNTERS = ("requests", "hits", "fills", "prefetches", "prefetch_hits", "evictions")
+COUNTERS = ("requests", "hits", "fills", "prefetches", "prefetch_hits", "evictions", "held_requests", "held_hits")
 
 
 def decoded(pairs: Mapping[Any, Any]) -> dict[str, str]:
@@ -47,6 +47,8 @@ class Totals:
     prefetches: int = 0
     prefetch_hits: int = 0
     evictions: int = 0
+    held_requests: int = 0
+    held_hits: int = 0
     pressure: float = 0.0
     policy_version: int = 0
     items: int = 0

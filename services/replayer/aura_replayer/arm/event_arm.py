@@ -10,7 +10,7 @@ from typing import Any
 from redis.connection import Connection
 
 from aura_contract.arm import POLICY_KEY, STATE_KEY
-from aura_contract.experiment import TtlSpec
+from aura_contract.experiment import GuardSpec, TtlSpec
 from aura_contract.plan import Plan, Policy
 from aura_replayer.arm.base import COUNTERS, ArmLost, Batch, Totals, decoded
 from aura_replayer.arm.limit import Memory, MemoryLimit, Room
@@ -27,6 +27,8 @@ SETTINGS: dict[str, str | int] = {
     # Never reached; while it is set, the server's sum over its connections is up to date at every call.
     "maxmemory-clients": 2**40,
 }
+UNGUARDED = GuardSpec(backend_reads="100%", hold_out="0%")
+
 CONFIG_SET = -1
 """Stands among the batches under way for a new memory limit, of which nobody waits for the answer."""
 
@@ -43,9 +45,9 @@ def encode_command(*parts: bytes | memoryview | int | str) -> bytes:
 class EventArm:
     """See `Arm`; one connection for batches and the memory limit, one for the rest."""
 
-    def __init__(self, name: str, url: str, ttl: TtlSpec) -> None:
+    def __init__(self, name: str, url: str, ttl: TtlSpec, guard: GuardSpec = UNGUARDED) -> None:
         self.name = name
-        self._ttl = ttl
+        self._ttl, self._limits = ttl, guard
         self._run = b""
         self._seq = 0
         self._under_way: deque[int] = deque()
@@ -66,8 +68,9 @@ class EventArm:
         low, high = (round(share * 1000) for share in ttl.thresholds)
         self._run = run.encode()
         self._seq = self._call(
-            "aura_setup", run, ttl.long * 1000, ttl.medium * 1000, ttl.short * 1000, low, high, empty, room.budget, 0
-        )
+            "aura_setup", run, ttl.long * 1000, ttl.medium * 1000, ttl.short * 1000, low, high, empty, room.budget,
+            round(self._limits.held * 1000), round(self._limits.reads * 1000),
+        )  # fmt: skip
         # Buffers that sleep now were as large as this at work.
         now = replace(self.memory(), connections=self._connections)
         self._limit = MemoryLimit(empty, room, now) if room.budget else None
@@ -77,10 +80,10 @@ class EventArm:
     def totals(self) -> Totals:
         """See `Arm.totals`."""
         state = self._state()
-        requests, hits, fills, prefetches, prefetch_hits, evictions = (int(state.get(name, 0)) for name in COUNTERS)
+        counts = {name: int(state.get(name, 0)) for name in COUNTERS}
         pressure = int(state.get("pressure", 0)) / 1000
         version = int(self._guard(lambda: self._client.hget(POLICY_KEY, "version")) or 0)
-        return Totals(requests, hits, fills, prefetches, prefetch_hits, evictions, pressure, version, self.size())
+        return Totals(**counts, pressure=pressure, policy_version=version, items=self.size())
 
     def window_start(self, window: int) -> Totals | None:
         """See `Arm.window_start`."""
@@ -105,8 +108,7 @@ class EventArm:
         while self._under_way.popleft() == CONFIG_SET:
             self._guard(self._lane.read_response)
         reply = self._guard(self._lane.read_response)
-        status, version, pressure, *counts = reply[:9]
-        before, after = reply[9:]
+        status, version, pressure, *counts, before, after = reply
         if status in (b"foreign", b"gap"):
             raise ArmLost(f"Redis of arm {self.name} was restarted empty; its counts are lost, start the experiment again")
         if self._limit is not None and self._limit.follow(before, after):

@@ -81,7 +81,7 @@ class WallArm:
             before.prefetches,
             before.prefetch_hits + credited,
             before.evictions,
-            self._pressure,
+            pressure=self._pressure,
             items=self._items,
         )
         self._store(batch, fills, before)

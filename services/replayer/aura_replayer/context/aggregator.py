@@ -1,5 +1,7 @@
 """Counts of the log as it is replayed: this window's, the one before, and a decayed count of every item."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,9 +27,7 @@ class ContextAggregator:
         self._last_seen = np.full(1024, -1, np.int64)
         self._before = np.zeros(1024, np.int32)
         self._before_items = np.zeros(0, np.int64)
-        self.window = EventBlock(
-            0, np.zeros(0, np.int32), np.zeros(0, np.bool_), np.zeros(0, np.uint32), np.zeros(0, np.int16), np.zeros(0, np.int64)
-        )
+        self.window = EventBlock.empty()
         self.items = np.zeros(0, np.int64)
         self.counts = np.zeros(0, np.int64)
         self.trend = np.zeros(0, np.int64)
@@ -70,7 +70,7 @@ class ContextAggregator:
         pool = np.unique(np.concatenate([self.heaviest, risen]))
         self.heaviest = pool[np.argsort(-self._weights[pool], kind="stable")[:HEAVIEST]]
 
-    def weight(self, items: NDArray[np.int64]) -> NDArray[np.float64]:
+    def weight(self, items: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
         """Decayed request counts of `items`, shape (len(items),)."""
         return np.asarray(self._weights[items] / self._scale)
 
@@ -85,7 +85,7 @@ class ContextAggregator:
 
     def sample_sessions(self, count: int) -> list[NDArray[np.int64]]:
         """Positions in the window of the last 10 events of `count` groups: those with the most events, oldest event first."""
-        groups = self.window.groups
+        groups = self.window.sessions
         if not groups.any():
             return []
         ids, counts = np.unique(groups, return_counts=True)

@@ -5,7 +5,7 @@ import time
 
 from aura_contract.base import CONTRACT_VERSION
 from aura_contract.context import CacheView, Caps
-from aura_contract.experiment import ExecutorSpec
+from aura_contract.experiment import ExecutorSpec, GuardSpec
 from aura_replayer.context.snapshot import WorkloadSnapshot
 
 __all__ = ["ContextWriter"]
@@ -14,9 +14,15 @@ __all__ = ["ContextWriter"]
 class ContextWriter:
     """Writes the contexts of one window; the log's side is turned into JSON once for all arms."""
 
-    def __init__(self, experiment: str, run: str, caps: ExecutorSpec) -> None:
+    def __init__(self, experiment: str, run: str, caps: ExecutorSpec, guard: GuardSpec) -> None:
         self._experiment, self._run = experiment, run
-        self._caps = Caps(max_evict=caps.max_evict, max_prefetch=caps.max_prefetch, ttl_min=caps.ttl_min, ttl_max=caps.ttl_max)
+        self._caps = Caps(
+            max_evict=caps.max_evict,
+            max_prefetch=caps.max_prefetch,
+            ttl_min=caps.ttl_min,
+            ttl_max=caps.ttl_max,
+            backend_reads=guard.reads,
+        )
 
     def message(
         self, snapshot: WorkloadSnapshot, arm: str, window: int, expires_at: int, cache: CacheView, *, outline: bool

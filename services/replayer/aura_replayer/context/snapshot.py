@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from aura_contract.context import context_id
 from aura_replayer.context.aggregator import ContextAggregator
+from aura_replayer.rules.expansions import Expansions, offers
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
 
@@ -46,8 +47,8 @@ class WorkloadBuilder:
         self._log = log
         self._category_before: dict[int, int] = {}
 
-    def build(self, end_clock: int) -> WorkloadSnapshot:
-        """The snapshot of the window that the aggregator has just observed; `end_clock` in ms."""
+    def build(self, end_clock: int, expansions: Expansions) -> WorkloadSnapshot:
+        """The snapshot of the window that the aggregator has just observed; `end_clock` in ms, `expansions` what rules found."""
         seen = self._aggregator
         block = seen.window
         intents = self._intents()
@@ -67,8 +68,9 @@ class WorkloadBuilder:
             "top_categories": self._top_categories(names),
             "candidates": self._describe(codes, intents, names),
             "sessions": self._sessions(),
+            "offers": offers(expansions),
         }
-        outline = {**view, "top_items": (), "top_categories": (), "candidates": {}, "sessions": ()}
+        outline = {**view, "top_items": (), "top_categories": (), "candidates": {}, "sessions": (), "offers": ()}
         workload = to_json(view).decode()
         return WorkloadSnapshot(workload, context_id(workload), to_json(outline).decode(), codes)
 

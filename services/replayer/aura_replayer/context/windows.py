@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from aura_replayer.context.aggregator import ContextAggregator
 from aura_replayer.context.snapshot import WorkloadBuilder, WorkloadSnapshot
+from aura_replayer.rules.covisit import Covisits
+from aura_replayer.rules.expansions import Expansions
+from aura_replayer.rules.history import History
 from aura_replayer.source.clock import EventClock
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import Entries, ItemTable
@@ -27,7 +30,8 @@ class Window:
     """One window of the log; `codes`, `entries`, `clock` and `frequency` are of its requests, shape (n,).
 
     `first` is the number of the first request over the whole log, `clock` the event clock in ms, `frequency` the decayed
-    requests of the same item before each request, and `end_clock` the clock at the window's end.
+    requests of the same item before each request, and `end_clock` the clock at the window's end. `expansions` is what standing
+    rules could prefetch, `expected` the decayed requests of those items at the window's start, shape (len(expansions),).
     """
 
     number: int
@@ -37,6 +41,8 @@ class Window:
     entries: Entries
     clock: NDArray[np.int64]
     frequency: NDArray[np.float32]
+    expansions: Expansions
+    expected: NDArray[np.float32]
     end_clock: int
     snapshot: WorkloadSnapshot
 
@@ -51,16 +57,26 @@ def windows(
     *,
     levers: bool,
 ) -> Iterator[Window]:
-    """All windows of `size` rows, in order; without `levers`, which alone need it, `frequency` stays empty."""
+    """All windows of `size` rows, in order; without `levers`, which alone need them, `frequency` and `expansions` stay empty."""
     first = 0
+    history, covisits = History(), Covisits()
+    frequency = expected = NO_FREQUENCY
+    expansions = Expansions.empty()
     for number, block in enumerate(log.windows(size)):
         positions = np.flatnonzero(block.requests)
         codes = block.items[positions]
-        frequency = aggregator.frequency(codes) if levers else NO_FREQUENCY
+        if levers:
+            sessions = block.sessions[positions]
+            found = [history.observe(block.users[positions], sessions, codes), covisits.observe(sessions, codes)]
+            expansions = Expansions.joined(found)
+            frequency, expected = aggregator.frequency(codes), aggregator.weight(expansions.items).astype(np.float32)
         end_clock = clock.after(block.first_row + len(block) - 1, int(block.clock[-1]))
         aggregator.observe(block)
-        snapshot = builder.build(end_clock)
-        yield Window(number, block, first, codes, items.entries(codes), block.clock[positions], frequency, end_clock, snapshot)
+        snapshot = builder.build(end_clock, expansions)
+        yield Window(
+            number, block, first, codes, items.entries(codes), block.clock[positions], frequency, expansions, expected,
+            end_clock, snapshot,
+        )  # fmt: skip
         first += len(codes)
 
 

@@ -37,9 +37,9 @@ class EventLog:
 
     def _open(self) -> Table:
         columns = self._spec.columns
-        # Only what is used is decoded: times belong to a timestamp clock, users stand in where sessions are missing.
-        unused = {"user" if columns.session else None, None if self._spec.clock.timestamps else "time"}
-        roles = {role: name for role, name in columns.model_dump().items() if name is not None and role not in unused}
+        # Only what is used is decoded: times belong to a timestamp clock.
+        unused = None if self._spec.clock.timestamps else "time"
+        roles = {role: name for role, name in columns.model_dump().items() if name is not None and role != unused}
         required = ["item", *(["time"] if self._spec.clock.timestamps else [])]
         return open_table(
             self._spec.source,
@@ -91,16 +91,15 @@ class EventLog:
     def _block(self, batch: pa.RecordBatch, row: int, clock: EventClock) -> EventBlock:
         n = batch.num_rows
         actions, requests = self._actions(_column(batch, "action"), n)
-        group = _column(batch, "session")
-        if group is None:
-            group = _column(batch, "user")
+        users, sessions = (_hashes(_column(batch, role), n) for role in ("user", "session"))
         times = _column(batch, "time")
         seconds = times.to_numpy(zero_copy_only=False).astype(np.float64) if times is not None else None
         return EventBlock(
             row,
             self._items.encode(batch.column("item")),
             requests,
-            _hashes(group, n),
+            users,
+            sessions if "session" in batch.schema.names else users,
             actions,
             clock.read(row, n, seconds if clock.needs_times else None),
         )

@@ -1,5 +1,6 @@
 """Item codes: each item id of the log becomes a small integer once, with its key, payload and metadata at that index."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,12 +36,15 @@ class Entries:
 class ItemTable:
     """All items seen so far; parallel lists indexed by code.
 
-    `packed` holds batch entries, `keys` cache keys, `categories` the code of the item's category in `category_names`.
+    `packed` holds batch entries, `keys` cache keys, `categories` the code of the item's category in `category_names`, `held`
+    which items no plan may touch: the share `held_out` of the keys, by their hash as the arm's library computes it.
     """
 
-    def __init__(self, catalog: Catalog, payload_bytes: int) -> None:
+    def __init__(self, catalog: Catalog, payload_bytes: int, held_out: float = 0.0) -> None:
         self._catalog = catalog
         self._payload_bytes = payload_bytes
+        self.held_permille = round(held_out * 1000)
+        self._held = np.zeros(1024, np.bool_)
         self._codes: dict[str, int] = {}
         self._category_codes: dict[str, int] = {"": 0}
         self.names: list[str] = []
@@ -59,6 +63,11 @@ class ItemTable:
     def categories(self) -> NDArray[np.int32]:
         """Category code of each item, shape (len,)."""
         return self._categories[: len(self.names)]
+
+    @property
+    def held(self) -> NDArray[np.bool_]:
+        """Whether each item is held out, shape (len,)."""
+        return self._held[: len(self.names)]
 
     @property
     def category_names(self) -> list[str]:
@@ -89,7 +98,8 @@ class ItemTable:
         self.unknown += len(ids) - len(known)
         start = len(self.names)
         if start + len(ids) > len(self._categories):
-            self._categories = np.resize(self._categories, max(2 * len(self._categories), start + len(ids)))
+            room = max(2 * len(self._categories), start + len(ids))
+            self._categories, self._held = np.resize(self._categories, room), np.resize(self._held, room)
         for code, name in enumerate(ids, start):
             self._append(code, name, known.get(name))
 
@@ -97,6 +107,8 @@ class ItemTable:
         key = key_of(name).encode()
         payload = (payload_of(item) if item else plain_payload(name, self._payload_bytes)).encode()
         self._codes[name] = code
+        if self.held_permille:
+            self._held[code] = _held_out(key, self.held_permille)
         self.names.append(name)
         self.keys.append(key)
         self.packed.append(pack(key, payload))
@@ -104,3 +116,7 @@ class ItemTable:
         self.brands.append(item.brand if item else "")
         category = item.category if item else ""
         self._categories[code] = self._category_codes.setdefault(category, len(self._category_codes))
+
+
+def _held_out(key: bytes, permille: int) -> bool:
+    return int(hashlib.sha1(key, usedforsecurity=False).hexdigest()[:8], 16) % 1000 < permille

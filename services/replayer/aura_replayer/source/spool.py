@@ -15,19 +15,26 @@ __all__ = ["EventBlock", "Spool"]
 class EventBlock:
     """Consecutive rows of the log, columns of shape (n,).
 
-    `items` are item codes, `requests` marks cache requests, `groups` hashes of the session (or user), 0 without either,
-    `actions` codes into the log's action names, `clock` the event clock in ms.
+    `items` are item codes, `requests` marks cache requests, `users` hashes of the user, 0 where it is unknown, `sessions` those
+    of the session, or of the user in a log without sessions, `actions` codes into the log's action names, `clock` the event
+    clock in ms.
     """
 
     first_row: int
     items: NDArray[np.int32]
     requests: NDArray[np.bool_]
-    groups: NDArray[np.uint32]
+    users: NDArray[np.uint32]
+    sessions: NDArray[np.uint32]
     actions: NDArray[np.int16]
     clock: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @classmethod
+    def empty(cls) -> "EventBlock":
+        """No rows."""
+        return cls(0, *(np.zeros(0, kind) for kind in TYPES))
 
     def slice(self, start: int, stop: int) -> "EventBlock":
         """Rows start .. stop-1 of this block."""
@@ -35,11 +42,11 @@ class EventBlock:
         return EventBlock(self.first_row + start, **columns)
 
 
-TYPES = tuple(np.dtype(kind) for kind in (np.int32, np.bool_, np.uint32, np.int16, np.int64))
+TYPES = tuple(np.dtype(kind) for kind in (np.int32, np.bool_, np.uint32, np.uint32, np.int16, np.int64))
 
 
 class Spool:
-    """Blocks in the order they came, 19 bytes a row; the file has no name and is gone with this object."""
+    """Blocks in the order they came, 23 bytes a row; the file has no name and is gone with this object."""
 
     def __init__(self, folder: Path | None) -> None:
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as this object
@@ -54,7 +61,7 @@ class Spool:
 
     def append(self, block: EventBlock) -> None:
         """Keep one block; raises OSError when the disk is full."""
-        for column in (block.items, block.requests, block.groups, block.actions, block.clock):
+        for column in (block.items, block.requests, block.users, block.sessions, block.actions, block.clock):
             self._file.write(column.tobytes())
         self._rows.append(len(block))
 
