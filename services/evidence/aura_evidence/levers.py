@@ -37,7 +37,9 @@ def settings(policy: Policy | None) -> list[tuple[str, str]]:
 
 
 def _moved(policy: Policy) -> dict[str, Any]:
-    return policy.model_dump(mode="json", exclude_defaults=True)
+    """Levers that are not at their defaults, whole: an entry keeps its own defaults."""
+    names = policy.model_dump(exclude_defaults=True).keys()
+    return policy.model_dump(mode="json", include=set(names))
 
 
 def _counted(name: str, count: int) -> str:

@@ -2,20 +2,27 @@
 
 import pytest
 
+from aura_contract.base import MessageModel
 from aura_contract.plan import Policy
 from aura_evidence.levers import label, settings
+
+
+class Rule(MessageModel):
+    on: str
+    expand: str
+    fanout: int = 5
 
 
 class Wider(Policy):
     """A policy as a later version may have it: standing rules, a text and a switch."""
 
-    rules: tuple[dict[str, str | int], ...] = ()
+    rules: tuple[Rule, ...] = ()
     scope: str | None = None
     eager: bool = False
 
 
-HISTORY: dict[str, str | int] = {"on": "session_start", "expand": "history", "confidence": "high", "fanout": 10}
-NEXT: dict[str, str | int] = {"on": "request", "expand": "covisit"}
+HISTORY = Rule(on="session_start", expand="history", fanout=10)
+NEXT = Rule(on="request", expand="covisit")
 
 
 @pytest.mark.parametrize(
@@ -43,5 +50,5 @@ def test_whole_settings_of_what_was_moved() -> None:
         ("frequency", "low"),
         ("ttl", "dairy > milk: long, bread: none"),
         ("protect", "a, b"),
-        ("rules", "on: session_start, expand: history, confidence: high, fanout: 10; on: request, expand: covisit"),
+        ("rules", "on: session_start, expand: history, fanout: 10; on: request, expand: covisit, fanout: 5"),
     ]
