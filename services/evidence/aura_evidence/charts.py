@@ -1,4 +1,4 @@
-"""The pictures of the report. Every arm has one colour in all of them."""
+"""Pictures over the log. Every arm has one colour in all pictures of the report."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from aura_contract.plan import Plan
 from aura_contract.results import WindowRecord
 from aura_evidence.facts import Facts
-from aura_evidence.figure import GRID, INK, MARGIN, MUTED, arm_colour, canvas, clean, spread, svg
+from aura_evidence.figure import GRID, INK, MARGIN, MUTED, arm_colour, canvas, spread, svg
 from aura_evidence.verdict import MARGIN_POINTS
 
-__all__ = ["curves", "frontier", "gains", "latency", "pressure", "totals"]
+__all__ = ["curves", "latency", "pressure"]
 
 SMOOTHED = 60
 """Longer series are drawn as a moving mean over this part of them, the windows themselves faintly behind."""
@@ -147,76 +147,6 @@ def _plan_marks(axes: Any, facts: Facts) -> None:
         foot = np.full(len(x), low - step * (row + 0.7))
         width = 1.1 if len(x) <= 80 else 0.5
         axes.plot(x, foot, linestyle="none", marker="|", markersize=7, markeredgewidth=width, color=arm_colour(arm.number))
-
-
-def totals(facts: Facts, name: str) -> Markup:
-    """Bars of the hit ratio over the whole log: arms, and ceilings in outline."""
-    rows = [(clean(arm.name), 100 * arm.result.hit_ratio, arm.number) for arm in facts.arms]
-    rows += [(row.label, 100 * row.hit_ratio, -1) for row in facts.ceilings]
-    with canvas(4.6, 0.75 + 0.34 * len(rows)) as figure:
-        axes = figure.add_subplot()
-        for place, (_, value, number) in enumerate(rows):
-            if number < 0:
-                axes.barh(place, value, height=0.56, facecolor="none", edgecolor=MUTED, linewidth=1, linestyle=(0, (3, 2)))
-            else:
-                axes.barh(place, value, height=0.66, color=arm_colour(number))
-            axes.annotate(f"{value:.2f}", (value, place), (5, 0), textcoords="offset points", va="center", size=9.5)
-        axes.set_yticks(range(len(rows)), [label for label, _, _ in rows])
-        axes.invert_yaxis()
-        axes.set_xlim(0, 1.16 * max(value for _, value, _ in rows) or 1)
-        axes.grid(visible=False, axis="y")
-        axes.tick_params(axis="y", length=0)
-        axes.set_title("Hit ratio over the whole log, %")
-        return svg(figure, name, "Hit ratio of each arm over the whole log")
-
-
-def gains(facts: Facts, name: str) -> Markup:
-    """Difference of each planned arm to the baseline after warm-up, with its interval."""
-    rows = [(arm, arm.gain) for arm in facts.planned if arm.gain]
-    with canvas(4.6, 0.95 + 0.42 * max(1, len(rows))) as figure:
-        axes = figure.add_subplot()
-        axes.axvspan(-MARGIN_POINTS, MARGIN_POINTS, color=GRID, zorder=0.5, linewidth=0)
-        axes.axvline(0, color=arm_colour(0), linewidth=1.2)
-        for place, (arm, gain) in enumerate(rows):
-            colour = arm_colour(arm.number)
-            axes.plot([gain.low, gain.high], [place, place], color=colour, linewidth=2.4)
-            axes.plot(gain.points, place, "o", color=colour, markersize=7)
-            label = f"{gain.points:+.2f}".replace("-", "−")
-            axes.text(gain.points, place - 0.24, label, ha="center", va="bottom", size=9.5)
-        axes.set_yticks(range(len(rows)), [clean(arm.name) for arm, _ in rows])
-        axes.set_ylim(max(0.5, len(rows) - 0.5), -0.75)
-        axes.margins(x=0.12)
-        axes.grid(visible=False, axis="y")
-        axes.tick_params(axis="y", length=0)
-        axes.set_title("Difference to the baseline, points (95 % interval)")
-        return svg(figure, name, "Difference of each planned arm to the baseline with its interval")
-
-
-def frontier(facts: Facts, name: str) -> Markup:
-    """Hit ratio against backend reads: right of the line lies what was bought with prefetches."""
-    arms = [(100 * arm.result.backend_reads / max(1, arm.result.requests), 100 * arm.result.hit_ratio, arm) for arm in facts.arms]
-    requests = max(1, facts.baseline.result.requests)
-    others = [(100 * row.backend_reads / requests, 100 * row.hit_ratio, row) for row in facts.ceilings if row.backend_reads]
-    with canvas(4.6, 3.3) as figure:
-        axes = figure.add_subplot()
-        every = [(x, y) for x, y, _ in [*arms, *others]]
-        low, high = min(y for _, y in every), max(y for _, y in every)
-        room = max(0.5, 0.12 * (high - low))
-        ends = np.array([low - room, high + room])
-        axes.plot(100 - ends, ends, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
-        for x, y, _ in others:
-            axes.plot(x, y, "D", markerfacecolor="none", markeredgecolor=INK, markersize=6)
-        places = spread([y for _, y, _ in others], (high - low + 2 * room) * 0.08)
-        for (x, _, row), place in zip(others, places, strict=True):
-            axes.annotate(row.label, (x, place), (-9, 0), textcoords="offset points", ha="right", va="center", size=9)
-        for x, y, arm in reversed(arms):
-            axes.plot(x, y, "o", color=arm_colour(arm.number), markersize=9, alpha=0.9)
-        axes.set_ylim(*ends)
-        right, left = max(x for x, _ in every), min(x for x, _ in every)
-        axes.set_xlim(left - max(1.0, 0.75 * (right - left) if others else 0), right + max(0.6, 0.1 * (right - left)))
-        axes.set_xlabel("backend reads for 100 requests")
-        axes.set_title("Hit ratio, %, against backend reads")
-        return svg(figure, name, "Hit ratio against backend reads of each arm")
 
 
 def pressure(facts: Facts, thresholds: tuple[float, float], name: str) -> Markup:

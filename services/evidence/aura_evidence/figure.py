@@ -11,7 +11,7 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-__all__ = ["ARM_COLOURS", "GRID", "INK", "MARGIN", "MUTED", "arm_colour", "canvas", "clean", "spread", "svg"]
+__all__ = ["ARM_COLOURS", "GRID", "INK", "MARGIN", "MUTED", "arm_colour", "canvas", "clean", "minus", "spread", "svg"]
 
 ARM_COLOURS = ("#5f6b7a", "#d9480f", "#1971c2", "#2b8a3e", "#9c36b5", "#c2255c", "#0b7285")
 """The baseline's colour, then aura's, then the controls'; `report.css` has their counterparts for a dark page."""
@@ -63,6 +63,11 @@ def clean(text: str) -> str:
     """A label of one line: printable characters, at most 26 of them."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= LABEL_CHARS else line[: LABEL_CHARS - 1] + "…"
+
+
+def minus(number: str) -> str:
+    """A formatted number with a minus sign that is as wide as the plus."""
+    return number.replace("-", "−")
 
 
 def spread(values: Sequence[float], gap: float) -> list[float]:

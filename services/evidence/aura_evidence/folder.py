@@ -15,7 +15,7 @@ from aura_contract.plan import Plan
 from aura_contract.receipt import Receipt
 from aura_contract.results import Verdict, WindowRecord
 
-__all__ = ["CEILING_NAMES", "Ceiling", "ReportError", "RunFolder", "read_folder"]
+__all__ = ["CEILING_NAMES", "Ceiling", "Latency", "ReportError", "RunFolder", "read_folder"]
 
 Model = TypeVar("Model", bound=MessageModel)
 
@@ -41,9 +41,23 @@ class Ceiling(MessageModel):
     prefetches: int = 0
 
 
+class Latency(MessageModel):
+    """One run of `sensitivity.json`: the arm `aura` when its planner's time is charged so many times over.
+
+    `hit_ratio` is over the whole log, `delta_points` the difference to the baseline after warm-up in points.
+    """
+
+    hit_ratio: float = Field(ge=0, le=1)
+    delta_points: float = Field(ge=-100, le=100)
+
+
 @dataclass(frozen=True)
 class RunFolder:
-    """Everything a report is made of; `manifest` is the text of experiment.yaml, `ceilings` is empty when there are none."""
+    """Everything a report is made of.
+
+    `manifest` is the text of experiment.yaml; `ceilings` is empty when there are none, and so is `sensitivity`, which goes
+    by the factor that latency was charged with, the smallest first.
+    """
 
     verdict: Verdict
     experiment: AuraExperiment
@@ -52,6 +66,7 @@ class RunFolder:
     plans: list[Plan]
     receipts: list[Receipt]
     ceilings: dict[str, Ceiling]
+    sensitivity: dict[int, Latency]
 
 
 def read_folder(folder: Path) -> RunFolder:
@@ -75,6 +90,7 @@ def read_folder(folder: Path) -> RunFolder:
         plans=_lines(folder / "plans.jsonl", Plan),
         receipts=_lines(folder / "receipts.jsonl", Receipt),
         ceilings=_ceilings(folder / "ceilings.json"),
+        sensitivity=_sensitivity(folder / "sensitivity.json"),
     )
 
 
@@ -130,6 +146,16 @@ def _ceilings(path: Path) -> dict[str, Ceiling]:
         return {name: Ceiling.model_validate(data[name]) for name in CEILING_NAMES if name in data}
     except (ValidationError, ValueError, TypeError) as error:
         raise ReportError(f"{path}: does not hold ceilings by policy; delete it, or write it again") from error
+
+
+def _sensitivity(path: Path) -> dict[int, Latency]:
+    if not path.exists():
+        return {}
+    try:
+        entries = {int(factor): Latency.model_validate(entry) for factor, entry in json.loads(_text(path)).items()}
+    except (ValidationError, ValueError, TypeError, AttributeError) as error:
+        raise ReportError(f"{path}: does not hold hit ratios by latency factor; delete it, or write it again") from error
+    return dict(sorted(entries.items()))
 
 
 def _problem(error: ValidationError) -> str:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from aura_contract.plan import Plan
 from aura_contract.receipt import Receipt
 from aura_contract.results import WindowRecord
-from aura_evidence.facts import ArmRow, Facts
+from aura_evidence.facts import Facts
+from aura_evidence.levers import settings
+from aura_evidence.rows import PLANNED, ArmRow
 
 __all__ = ["Action", "Moment", "Standing", "moments"]
 
@@ -50,7 +52,7 @@ class Moment:
 
 def moments(facts: Facts, plans: Sequence[Plan], receipts: Sequence[Receipt]) -> list[Moment]:
     """Best and worst window after warm-up; fewer when there are not two windows, or nobody planned."""
-    arm = next((row for row in facts.planned if row.name == "aura"), None)
+    arm = next((row for row in facts.planned if row.name == PLANNED), None)
     if arm is None:
         return []
     tail = arm.pair.after(facts.verdict.warmup_windows)
@@ -87,25 +89,12 @@ def _standing(plan: Plan, receipt: Receipt | None) -> Standing:
     return Standing(
         plan=plan,
         receipt=receipt,
-        levers=_levers(plan),
+        levers=settings(plan.policy),
         evict=[Action(key, "") for key in plan.evict[:ACTIONS_SHOWN]],
         prefetch=[Action(action.k, _title(action.v)) for action in plan.prefetch[:ACTIONS_SHOWN]],
         answer=answer[:ANSWER_CHARS],
         cut=len(answer) > ANSWER_CHARS,
     )
-
-
-def _levers(plan: Plan) -> list[tuple[str, str]]:
-    """Names and settings of the levers that a plan moved."""
-    if plan.policy is None:
-        return []
-    return [(name, _setting(value)) for name, value in plan.policy.model_dump(mode="json", exclude_defaults=True).items()]
-
-
-def _setting(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {entry}" for key, entry in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _title(payload: str) -> str:

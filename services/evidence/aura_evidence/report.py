@@ -6,11 +6,13 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from aura_evidence import charts
+from aura_evidence import bars, charts
 from aura_evidence.facts import Facts, gather
-from aura_evidence.figure import ARM_COLOURS
+from aura_evidence.figure import ARM_COLOURS, minus
 from aura_evidence.folder import ReportError, RunFolder, read_folder
+from aura_evidence.frontier import frontier
 from aura_evidence.moments import moments
+from aura_evidence.origins import Origins, origins
 from aura_evidence.verdict import MARGIN_POINTS, READS_LIMIT
 
 __all__ = ["ReportError", "render", "write_report"]
@@ -29,8 +31,8 @@ def write_report(folder: Path) -> Path:
     """Write `report.html` from the files of a result folder and return its path.
 
     The folder holds `verdict.json`, `windows.jsonl`, `plans.jsonl`, `receipts.jsonl`, `experiment.yaml` (a copy of the
-    manifest) and perhaps `ceilings.json`. Raises ReportError with one sentence when a file is missing or damaged, or the
-    report cannot be written.
+    manifest) and perhaps `ceilings.json` and `sensitivity.json`. Raises ReportError with one sentence when a file is missing
+    or damaged, or the report cannot be written.
     """
     page = render(read_folder(folder))
     path = folder / NAME
@@ -47,6 +49,7 @@ def write_report(folder: Path) -> Path:
 def render(folder: RunFolder) -> str:
     """The report as HTML; all text that comes from the folder is escaped."""
     facts = gather(folder)
+    found = origins(facts)
     environment = Environment(
         loader=PackageLoader("aura_evidence"),
         autoescape=True,
@@ -54,14 +57,18 @@ def render(folder: RunFolder) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=_percent, signed=_signed, count=_count, seconds=_seconds, size=_bytes, milli=_milli)
+    environment.filters.update(
+        percent=_percent, signed=_signed, gained=_gained, count=_count, seconds=_seconds, size=_bytes, milli=_milli
+    )
     style = files("aura_evidence").joinpath("templates", "report.css").read_text(encoding="utf-8")
     return environment.get_template("report.html.jinja").render(
         facts=facts,
         verdict=facts.verdict,
         spec=folder.experiment.spec,
         headline=HEADLINES[facts.verdict.verdict],
-        pictures=_pictures(folder, facts),
+        pictures=_pictures(folder, facts, found),
+        origins=found,
+        sensitivity=folder.sensitivity,
         moments=moments(facts, folder.plans, folder.receipts),
         receipts=_receipt_times(folder),
         manifest=folder.manifest,
@@ -72,13 +79,18 @@ def render(folder: RunFolder) -> str:
     )
 
 
-def _pictures(folder: RunFolder, facts: Facts) -> dict[str, Markup | None]:
+def _pictures(folder: RunFolder, facts: Facts, found: Origins | None) -> dict[str, Markup | None]:
     return {
         "curves": charts.curves(facts, "curves", wide=True),
         "curves_narrow": charts.curves(facts, "narrow", wide=False),
-        "totals": charts.totals(facts, "totals"),
-        "gains": charts.gains(facts, "gains"),
-        "frontier": charts.frontier(facts, "frontier"),
+        "totals": bars.totals(facts, "totals"),
+        "gains": bars.gains(facts, "gains"),
+        "gap": bars.gap(facts, "gap"),
+        "frontier": frontier(facts, "frontier"),
+        "precision": bars.precision(facts, "precision"),
+        "credit": bars.credit(facts.credit, "credit") if facts.credit else None,
+        "settings": bars.settings(found.settings, "settings") if found else None,
+        "sensitivity": bars.sensitivity(folder.sensitivity, "sensitivity") if folder.sensitivity else None,
         "pressure": charts.pressure(facts, folder.experiment.spec.cache.ttl.thresholds, "pressure"),
         "latency": charts.latency(facts, folder.plans, "latency"),
     }
@@ -91,15 +103,19 @@ def _receipt_times(folder: RunFolder) -> tuple[int, float, float] | None:
 
 
 def _percent(value: float, digits: int = 2) -> str:
-    return f"{100 * value:.{digits}f} %".replace("-", "−")
+    return minus(f"{100 * value:z.{digits}f} %")
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
+    return minus(f"{value:+z.2f}")
 
 
 def _count(value: int) -> str:
     return f"{value:,}"
+
+
+def _gained(value: int) -> str:
+    return minus(f"{value:+,}")
 
 
 def _seconds(value: float) -> str:

@@ -38,6 +38,16 @@ CEILINGS = {
     "clairvoyant_prefetch": {"hit_ratio": 0.6458, "backend_reads": 107460, "prefetches": 1200},
     "capacity_items": 1700,
 }
+SENSITIVITY = {
+    "10": {"hit_ratio": 0.401, "delta_points": 0.4},
+    "0": {"hit_ratio": 0.431, "delta_points": 2.3},
+    "1": {"hit_ratio": 0.429, "delta_points": 2.1},
+}
+SETTINGS = (
+    Policy(frequency="medium", ttl={"dairy > milk": "long"}, protect=("bread",)),
+    Policy(frequency="high"),
+    Policy(frequency="high", admit="second_hit", protect=("bread", "eggs")),
+)
 
 
 def windows_of(arm: str, count: int, shape: np.ndarray, noise: np.random.Generator) -> list[WindowRecord]:
@@ -64,7 +74,7 @@ def windows_of(arm: str, count: int, shape: np.ndarray, noise: np.random.Generat
                 hit_ratio=round(hits / WINDOW, 6),
                 pressure=min(1.0, 0.22 * (window + 1)) - float(noise.uniform(0, 0.02)),
                 items=min(1700, 500 * (window + 1)),
-                policy=Policy(),
+                policy=SETTINGS[window // 9 % 3] if prefetches else Policy(),
                 plan_id=f"{arm}-{window - 1}" if prefetches and window % 7 else None,
                 batch_p50_ms=0.4,
                 batch_p99_ms=round(float(noise.uniform(0.8, 2.4)), 3),
@@ -80,7 +90,7 @@ def plan_of(arm: str, window: int, noise: np.random.Generator, title: str, answe
     plan = Plan(
         evict=() if failed else ("item:900", "item:901"),
         prefetch=() if failed else prefetch,
-        policy=None if failed else Policy(frequency="medium", ttl={"dairy > milk": "long"}, protect=("bread",)),
+        policy=None if failed else SETTINGS[0],
         plan_id=f"{arm}-{window}",
         run="run-1",
         arm=arm,
@@ -117,6 +127,7 @@ def write_sample(
     answer: str = '{"frequency": "medium", "seeds": [3, 1, 4], "why": "milk rises before the weekend"}',
     reason: str | None = None,
     ceilings: bool = True,
+    sensitivity: bool = False,
     planners: dict[str, str | None] = PLANNERS,
 ) -> Path:
     """Fill `folder`; untrusted texts can be chosen."""
@@ -150,6 +161,8 @@ def write_sample(
     (folder / "experiment.yaml").write_text(MANIFEST)
     if ceilings:
         (folder / "ceilings.json").write_text(json.dumps(CEILINGS))
+    if sensitivity:
+        (folder / "sensitivity.json").write_text(json.dumps(SENSITIVITY))
     return folder
 
 

@@ -1,21 +1,18 @@
 """The report: self-contained, escaped, whole, and clear about what is wrong with a folder."""
 
+import json
 import re
-from dataclasses import replace
+from collections.abc import Callable
 from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hand_made import folder_of
 from sample_folder import write_sample
 
-from aura_evidence.charts import curves
-from aura_evidence.facts import gather
-from aura_evidence.figure import clean, spread
+from aura_contract.results import WindowRecord
 from aura_evidence.folder import read_folder
-from aura_evidence.report import ReportError, write_report
+from aura_evidence.report import ReportError, render, write_report
 
 HOSTILE = "<script>alert(1)</script>\"'--><img src=x onerror=alert(2)>$x^2$ \N{RIGHT-TO-LEFT OVERRIDE}&lt;"
 VOID = {"meta", "br", "img", "link", "hr"}
@@ -73,11 +70,19 @@ def check_harmless(text: str, page: Page) -> None:
 def test_the_report_of_a_run_is_whole(tmp_path: Path) -> None:
     text, page = report(write_sample(tmp_path))
     check_harmless(text, page)
-    assert page.seen.count("svg") == 7
+    assert page.seen.count("svg") == 11
     for words in (
         "The planner improved the cache.",
-        "Against the best of the other planners (arm heuristic)",
+        "LLM credit: +0.77 points (95 % interval +0.54 to +0.93) over heuristic, the best of the controls.",
+        "The model ollama/llama3.2:1b (2.7 s a decision) was worth +0.77 points over the best planner without a model, heuristic",
+        "It did better than every control.",
         "Hit ratio by window, %",
+        "LRU→OPT gap closed, %",
+        "Hit ratio, %, against backend reads",
+        "Prefetch precision: hit at least once, %",
+        "40 % of 870",
+        "frequency high, admit second_hit, 2 protected categories",
+        "What the model said in its best and worst window",
         "OPT (Belady)",
         "clairvoyant prefetch",
         "held_out",
@@ -87,13 +92,23 @@ def test_the_report_of_a_run_is_whole(tmp_path: Path) -> None:
         "milk rises before the weekend",
         "item:0 Whole milk 0",
         "dairy > milk: long",
-        "aura run experiment.yaml",
+        "aura run experiment.yaml --out repeated aura report repeated",
         "5f" * 32,
         "everyEvents: 5000",
         "# a comment with <b>markup</b>",
     ):
         assert words in page.text, words
+    assert "How much a slower planner would lose" not in page.text
     assert len(text) < 400_000
+
+
+def test_what_a_slower_planner_would_lose(tmp_path: Path) -> None:
+    folder = write_sample(tmp_path, 12, sensitivity=True)
+    assert list(read_folder(folder).sensitivity) == [0, 1, 10]
+    text, page = report(folder)
+    check_harmless(text, page)
+    assert "How much a slower planner would lose" in page.text
+    assert "× 0 43.10 % +2.30 × 1 42.90 % +2.10 × 10 40.10 % +0.40" in page.text
 
 
 def test_untrusted_text_is_only_ever_text(tmp_path: Path) -> None:
@@ -104,6 +119,42 @@ def test_untrusted_text_is_only_ever_text(tmp_path: Path) -> None:
     assert "<script" not in text
     assert "alert(1)" in page.text
     assert "What the model answered" in page.text
+
+
+def test_levers_models_and_plan_ids_are_only_ever_text(tmp_path: Path) -> None:
+    write_sample(tmp_path, 40, sensitivity=True)
+    for name, ours in (("plans.jsonl", '"bread"'), ("plans.jsonl", "llama3.2:1b"), ("windows.jsonl", '"aura-')):
+        path = tmp_path / name
+        theirs = json.dumps(HOSTILE)[1:-1]
+        path.write_text(path.read_text().replace(ours, ours[:-1] + theirs + ours[-1]))
+    text, page = report(tmp_path)
+    check_harmless(text, page)
+    assert page.text.count("<script>alert(1)</script>") >= 4
+    assert "The model ollama/llama3.2:1<script>" in page.text
+
+
+@pytest.mark.parametrize(
+    ("hits", "words"),
+    [
+        (600, "It did better than every control."),
+        (500, "It cannot be told from noop."),
+        (400, "noop did better, without a model."),
+    ],
+)
+def test_a_model_is_told_what_it_was_worth(record: Callable[..., WindowRecord], hits: int, words: str) -> None:
+    served = {"baseline": 450, "aura": hits, "noop": 500}
+    folder = folder_of([record(arm, window, hits=count) for window in range(6) for arm, count in served.items()])
+    page = Page(render(folder))
+    assert f"The model ollama was worth {(hits - 500) / 10:+.2f} points".replace("-", "−") in page.text
+    assert words in page.text
+    assert "which was the cheapest too" in page.text
+    assert "Nothing was prefetched after warm-up" in page.text
+
+
+def test_a_model_without_controls_has_no_credit(record: Callable[..., WindowRecord]) -> None:
+    page = Page(render(folder_of([record(arm, window) for window in range(6) for arm in ("baseline", "aura")])))
+    assert "No control ran beside the model ollama" in page.text
+    assert "LLM credit" not in page.text
 
 
 def test_arm_names_are_escaped_in_pictures(tmp_path: Path) -> None:
@@ -181,6 +232,10 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
         ("experiment.yaml", b"kind: Pod", "experiment.yaml: "),
         ("ceilings.json", b"{", "ceilings.json: does not hold ceilings"),
         ("ceilings.json", b'{"lru": {"hit_ratio": 7}}', "ceilings.json: does not hold ceilings"),
+        ("sensitivity.json", b"{", "sensitivity.json: does not hold hit ratios by latency factor"),
+        ("sensitivity.json", b"[]", "sensitivity.json: does not hold hit ratios by latency factor"),
+        ("sensitivity.json", b'{"x1": {"hit_ratio": 0.4, "delta_points": 1}}', "sensitivity.json: does not hold hit ratios"),
+        ("sensitivity.json", b'{"1": {"hit_ratio": 0.4}}', "sensitivity.json: does not hold hit ratios"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -215,51 +270,3 @@ def test_a_report_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match=r"report.html: cannot be written"):
         write_report(tmp_path)
     assert not list(tmp_path.glob(".report*"))
-
-
-def test_facts_hold_what_the_tables_say(tmp_path: Path) -> None:
-    facts = gather(read_folder(write_sample(tmp_path, 20)))
-    assert [arm.name for arm in facts.arms] == ["baseline", "aura", "heuristic", "noop"]
-    assert facts.baseline.gain is None
-    assert facts.credit is not None
-    assert facts.credit.control == "heuristic"
-    aura = facts.planned[0]
-    assert aura.gain is not None
-    assert aura.gain.points == pytest.approx(facts.verdict.delta_points, abs=1e-4)
-    assert (aura.gain.low, aura.gain.high) == pytest.approx(facts.verdict.interval, abs=1e-4)
-    assert [number for _, _, number in facts.refusals] == sorted((number for _, _, number in facts.refusals), reverse=True)
-    assert sum(share.count for share in aura.outcomes) == 19
-    assert aura.gap_closed == pytest.approx((aura.result.hit_ratio - 0.412) / (0.642 - 0.412))
-
-
-def test_a_late_plan_is_not_one_without_anything_to_change(tmp_path: Path) -> None:
-    folder = read_folder(write_sample(tmp_path, 20))
-    aura = folder.verdict.arms["aura"]
-    plans = aura.plans.model_copy(update={"decided": 19, "applied": 18, "refused": 0, "unplanned": {"late": 1}})
-    arms = folder.verdict.arms | {"aura": aura.model_copy(update={"plans": plans})}
-    facts = gather(replace(folder, verdict=folder.verdict.model_copy(update={"arms": arms})))
-    assert [(share.kind, share.label, share.count) for share in facts.planned[0].outcomes] == [
-        ("applied", "applied", 18),
-        ("unplanned", "unplanned: late", 1),
-    ]
-
-
-def test_pictures_keep_their_text(tmp_path: Path) -> None:
-    picture = str(curves(gather(read_folder(write_sample(tmp_path, 20))), "x", wide=False))
-    assert picture.startswith('<svg viewBox="0 0 ')
-    assert "xmlns" not in picture
-    assert ">Hit ratio by window, %</text>" in picture
-    assert "var(--arm-1,#d9480f)" in picture
-
-
-@given(st.lists(st.floats(0, 100), max_size=6))
-def test_labels_are_moved_apart_in_their_order(values: list[float]) -> None:
-    places = spread(values, 1.0)
-    assert len(places) == len(values)
-    ordered = [place for _, place in sorted(zip(values, places, strict=True))]
-    assert all(high - low >= 0.9 for low, high in pairwise(ordered))
-
-
-def test_labels_have_one_short_line() -> None:
-    assert clean("a\n\tb\0c") == "a b c"
-    assert len(clean("x" * 99)) == 26

@@ -1,0 +1,58 @@
+"""Policies in words, whatever levers they have."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aura_contract.plan import Policy
+
+__all__ = ["label", "settings"]
+
+UNMOVED = "no lever moved"
+
+COUNTED = {"ttl": "TTL of {} categories", "protect": "{} protected categories"}
+"""How a lever is named that holds one entry a category; others are their number and name, such as `2 rules`."""
+
+
+def label(policy: Policy) -> str:
+    """A setting in a few words, such as `frequency high, admit all, 2 rules`.
+
+    Levers with one value are always named, those with entries by their number, and only when they have some. Policies that
+    differ in which entries they hold, not in how many, have the same label.
+    """
+    if not _moved(policy):
+        return UNMOVED
+    parts = []
+    for name, value in policy.model_dump(mode="json").items():
+        if isinstance(value, dict | list):
+            if value:
+                parts.append(_counted(name, len(value)))
+        elif value is not None:
+            parts.append(f"{name} {value}")
+    return ", ".join(parts)
+
+
+def settings(policy: Policy | None) -> list[tuple[str, str]]:
+    """Names and whole settings of the levers that differ from the baseline's behaviour."""
+    return [(name, _text(value)) for name, value in _moved(policy).items()] if policy else []
+
+
+def _moved(policy: Policy) -> dict[str, Any]:
+    """Levers that are not at their defaults, whole: an entry keeps its own defaults."""
+    names = policy.model_dump(exclude_defaults=True).keys()
+    return policy.model_dump(mode="json", include=set(names))
+
+
+def _counted(name: str, count: int) -> str:
+    if name in COUNTED:
+        text = COUNTED[name].format(count)
+        return text.replace("categories", "category") if count == 1 else text
+    return f"{count} {name.removesuffix('s') if count == 1 else name}"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {entry}" for key, entry in value.items())
+    if isinstance(value, list):
+        apart = "; " if any(isinstance(entry, Mapping) for entry in value) else ", "
+        return apart.join(_text(entry) for entry in value)
+    return str(value)
