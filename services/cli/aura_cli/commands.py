@@ -23,8 +23,9 @@ from aura_data.loading import load_catalogue
 from aura_replayer.arm.base import ArmLost
 from aura_replayer.arm.server import clear
 from aura_replayer.ceilings import write_ceilings
+from aura_replayer.parts import RunSettings
 
-__all__ = ["load_servers", "run_experiment", "validate_experiment"]
+__all__ = ["load_servers", "run_experiment", "simulate_experiment", "validate_experiment"]
 
 
 def run_experiment(
@@ -71,6 +72,32 @@ def run_experiment(
             raise
         finally:
             _clear_servers(errors, experiment.spec)
+        write_ceilings(experiment.spec, manifest.resolve().parent, folder, bad_rows)
+        report = write_report(folder)
+        show_outcome(console, read_verdict(folder), report)
+
+
+def simulate_experiment(
+    console: Console, errors: Console, manifest: Path, out: Path | None, bad_rows: Literal["fail", "skip"], *, force: bool
+) -> None:
+    """`aura simulate`: from manifest to verdict and report, with simulated arms."""
+    from aura_cli.simulation.run import simulate  # noqa: PLC0415 - brings the compiled simulator, which takes a second
+
+    with StopSignals() as signals:
+        experiment = load_manifest(manifest)
+        adopt(experiment.spec.dependencies, kafka=True)
+        check_files(experiment.spec, manifest.resolve().parent, bad_rows)
+        for text in warnings(experiment.spec):
+            errors.print(f"aura: warning: {text}", highlight=False, soft_wrap=True, markup=False)
+        folder = rundir.prepare(out or rundir.default_folder(experiment), force=force)
+        copy = rundir.write_manifest(manifest, folder)
+        settings = RunSettings(load_manifest(copy), folder, f"{experiment.metadata.name}-simulated", folder, bad_rows)
+        try:
+            with make_view(console) as view:
+                simulate(settings, view, signals)
+        except OSError:
+            rundir.writable_or_raise(folder)
+            raise
         write_ceilings(experiment.spec, manifest.resolve().parent, folder, bad_rows)
         report = write_report(folder)
         show_outcome(console, read_verdict(folder), report)

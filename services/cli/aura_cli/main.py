@@ -81,6 +81,21 @@ def run(
     commands.run_experiment(console, errors, file, out, kafka, bad_rows.value, listen, force=force)
 
 
+@app.command(epilog="Example: `aura simulate examples/quickstart.yaml`")
+def simulate(
+    file: Manifest,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results; runs/NAME-TIMESTAMP by default.", show_default=False)
+    ] = None,
+    bad_rows: Annotated[
+        BadRows, typer.Option(help="Rows that cannot be read: end the run, or count and skip them.")
+    ] = BadRows.fail,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier run in the folder.")] = False,
+) -> None:
+    """The same as `aura run`, with simulated arms instead of servers: within half a point of it, and many times as fast."""
+    commands.simulate_experiment(console, errors, file, out, bad_rows.value, force=force)
+
+
 @app.command(epilog="Example: `aura validate examples/llm.yaml`")
 def validate(file: Manifest) -> None:
     """Check a manifest: its fields, that its files and columns are there, and that its model server answers."""

@@ -30,6 +30,11 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
+    @property
+    def came(self) -> bool:
+        """Whether there was one."""
+        return self._count > 0
+
     def check(self) -> None:
         """Raise InterruptedRunError once a signal came."""
         if self._count:

@@ -32,10 +32,14 @@ class Made:
 
 
 class Pipeline:
-    """The planner of one arm. Nothing in here raises: whatever goes wrong, the window gets a plan that changes nothing."""
+    """The planner of one arm. Nothing in here raises: whatever goes wrong, the window gets a plan that changes nothing.
 
-    def __init__(self, reasoner: Reasoner, spec: ExperimentSpec, enrichment: Enrichment) -> None:
+    An `instant` one takes no time on the experiment's clock, unless a recording says how long it took.
+    """
+
+    def __init__(self, reasoner: Reasoner, spec: ExperimentSpec, enrichment: Enrichment, *, instant: bool = False) -> None:
         self.reasoner = reasoner
+        self._instant = instant
         self._charge = spec.planner.latency_factor
         self._ttl = spec.cache.ttl.medium
         self._enrichment = enrichment
@@ -49,7 +53,9 @@ class Pipeline:
         except Exception as error:
             log.exception("expansion failed", extra=_where(context))
             evict, prefetch, decision = (), (), _failure(error, decision)
-        latency = decision.latency_s if decision.latency_s is not None else time.perf_counter() - (received or started)
+        latency = decision.latency_s
+        if latency is None:
+            latency = 0.0 if self._instant else time.perf_counter() - (received or started)
         plan = self._envelope(context, decision, latency, evict, prefetch)
         plan, payload, removed = guarded(plan, _caps(context))
         if plan.outcome != decision.outcome:

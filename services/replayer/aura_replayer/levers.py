@@ -42,25 +42,26 @@ MAX_BONUS = 2**32 - 1
 class Stream:
     """What one arm is sent in a window: its requests and, between them, what rules fetch.
 
-    `meta` is empty or holds five bytes an entry. Entry `places[i]` is request i, shape (n + 1,), the last one their number;
-    None where there is nothing but requests.
+    `codes` are the entries' item codes. `meta` is empty or holds five bytes an entry. Entry `places[i]` is request i, shape
+    (n + 1,), the last one their number; None where there is nothing but requests.
     """
 
+    codes: NDArray[np.int32]
     entries: Entries
     meta: bytes = b""
     places: NDArray[np.int64] | None = None
 
-    def part(self, start: int, stop: int) -> tuple[bytes, memoryview]:
-        """Levers and entries of the requests from `start` up to `stop`, with what is fetched after each of them."""
+    def part(self, start: int, stop: int) -> tuple[NDArray[np.int32], bytes, memoryview]:
+        """Codes, levers and entries of the requests from `start` up to `stop`, with what is fetched after each of them."""
         if self.places is not None:
             start, stop = int(self.places[start]), int(self.places[stop])
-        return self.meta[start * ENTRY_BYTES : stop * ENTRY_BYTES], self.entries.part(start, stop)
+        return self.codes[start:stop], self.meta[start * ENTRY_BYTES : stop * ENTRY_BYTES], self.entries.part(start, stop)
 
     @classmethod
     def of(cls, window: Window, policy: Policy, items: ItemTable, capacity_items: int) -> "Stream":
         """A window's stream under a policy."""
         if policy == Policy() and not items.held_permille:
-            return cls(window.entries)
+            return cls(window.codes, window.entries)
         codes, frequency, places, entries = window.codes, window.frequency, None, window.entries
         fetched = chosen(policy.rules, window.expansions, len(codes))
         if len(fetched):
@@ -76,7 +77,7 @@ class Stream:
             fetch = np.full(len(codes), PREFETCH, np.uint8)
             fetch[places[:-1]] = 0
             meta["flags"] |= fetch
-        return cls(entries, meta.tobytes(), places)
+        return cls(codes, entries, meta.tobytes(), places)
 
 
 def _woven(places: NDArray[np.int64], requests: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:

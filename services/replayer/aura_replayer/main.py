@@ -16,8 +16,9 @@ from aura_replayer.arm.base import ArmLost
 from aura_replayer.desk import PlanLost
 from aura_replayer.ending import write_ending
 from aura_replayer.monitor import Monitor
+from aura_replayer.parts import RunSettings, ServerParts
 from aura_replayer.report import write_report
-from aura_replayer.run import Run, RunSettings, first_progress
+from aura_replayer.run import Run, first_progress
 
 __all__ = ["main"]
 
@@ -58,11 +59,12 @@ def _attempt(options: argparse.Namespace, stop: threading.Event) -> Ending:
     monitor = None
     try:
         settings = _settings(options)
-        monitor = Monitor(first_progress(settings))
+        parts = ServerParts(settings, options.kafka, _arms(options, settings))
+        monitor = Monitor(first_progress(settings, parts.missing))
         host, _, port = options.listen.rpartition(":")
         port = _serve(monitor, host, int(port))
         print(f"listening on {host}:{port}", file=sys.stderr, flush=True)
-        verdict = Run(settings, monitor, stop.is_set).execute()
+        verdict = Run(settings, parts, monitor, stop.is_set).execute()
         if verdict is None:
             return _failed(monitor, options.run, INTERRUPTED, "stopped before the end of the log; no verdict was written")
         if options.report:
@@ -88,14 +90,18 @@ def _failed(monitor: Monitor | None, run: str, code: int, message: str) -> Endin
 
 def _settings(options: argparse.Namespace) -> RunSettings:
     manifest = Path(options.manifest)
-    experiment = load_manifest(manifest)
+    return RunSettings(load_manifest(manifest), manifest.parent, options.run, Path(options.out), options.bad_rows)
+
+
+def _arms(options: argparse.Namespace, settings: RunSettings) -> dict[str, str]:
+    manifest = options.manifest
     arms = dict(pair.split("=", 1) for pair in (options.arm or os.environ.get("AURA_ARMS", "").split()))
-    missing = [name for name in experiment.spec.arms if name not in arms]
+    missing = [name for name in settings.experiment.spec.arms if name not in arms]
     if missing:
         raise ManifestError(f"{manifest}: arm {missing[0]} has no Redis; add --arm {missing[0]}=redis://HOST:PORT")
     if len(set(arms.values())) < len(arms):
         raise ManifestError(f"{manifest}: two arms have the same Redis; each needs a whole server of its own")
-    return RunSettings(experiment, manifest.parent, options.run, options.kafka, arms, Path(options.out), options.bad_rows)
+    return arms
 
 
 def _serve(monitor: Monitor, host: str, port: int) -> int:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from aura_contract.results import Progress, WindowRecord
 
-__all__ = ["Monitor"]
+__all__ = ["Monitor", "Observer"]
 
 BATCH_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 
@@ -38,6 +38,16 @@ class BatchTimes(Collector):
             bounds = [*map(str, BATCH_BUCKETS), "+Inf"]
             family.add_metric([arm], list(zip(bounds, np.cumsum(counts).tolist(), strict=True)), self._sums[arm])
         yield family
+
+
+class Observer(Protocol):
+    """Is told how a run goes on."""
+
+    def window(self, record: WindowRecord, batch_seconds: list[float]) -> None:
+        """A window of one arm is finished; `batch_seconds` are the round trips of its batches."""
+
+    def update(self, progress: Progress) -> None:
+        """The run stands here now."""
 
 
 class Monitor:

@@ -19,7 +19,7 @@ from aura_replayer.context.aggregator import ContextAggregator
 from aura_replayer.context.message import ContextWriter
 from aura_replayer.context.snapshot import WorkloadBuilder
 from aura_replayer.context.windows import Window, windows, windows_ahead
-from aura_replayer.desk import PlanDesk
+from aura_replayer.desk import Desk
 from aura_replayer.lane import IN_FLIGHT, Lane
 from aura_replayer.levers import Stream
 from aura_replayer.source.clock import EventClock
@@ -46,7 +46,7 @@ class Replay:
         self,
         spec: ExperimentSpec,
         lanes: Sequence[Lane],
-        desk: PlanDesk,
+        desk: Desk,
         log: EventLog,
         items: ItemTable,
         rows: int,
@@ -145,9 +145,10 @@ class Replay:
             skip = min(max(0, lane.done - requests.first - start), stop - start)
             if skip == stop - start:
                 continue
-            batch = Batch(requests.number, requests.first + start + skip, clock, keys[skip:], packed[skip:])
+            codes, meta, body = lane.stream.part(start + skip, stop)
+            batch = Batch(requests.number, requests.first + start + skip, clock, keys[skip:], packed[skip:], codes)
             version = lane.totals.policy_version
-            lane.send(batch, *lane.stream.part(start + skip, stop))
+            lane.send(batch, meta, body)
             if self._wall:
                 # At a live pace a batch is answered long before the next one is due.
                 lane.drain()

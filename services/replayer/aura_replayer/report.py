@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aura_data.tables import DataError
 from aura_replayer.ceilings import write_ceilings
-from aura_replayer.run import RunSettings
+from aura_replayer.parts import RunSettings
 
 __all__ = ["write_report"]
 

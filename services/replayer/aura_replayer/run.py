@@ -3,26 +3,22 @@
 import gc
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Literal
 
 from pydantic import ValidationError
 
-from aura_bus import ensure_topics
-from aura_contract.experiment import AuraExperiment, GuardSpec
 from aura_contract.results import ArmProgress, Progress, Verdict, WindowRecord
-from aura_contract.topics import Topics
 from aura_data.catalog import open_catalog
 from aura_data.tables import fingerprint
 from aura_evidence.verdict import make_verdict
-from aura_replayer.arm.event_arm import EventArm
-from aura_replayer.arm.sizing import Sizing, measure
-from aura_replayer.arm.wall_arm import WallArm
+from aura_replayer.arm.sizing import Sizing
+from aura_replayer.book import ArmPlans
 from aura_replayer.context.message import ContextWriter
-from aura_replayer.desk import ArmPlans, PlanDesk
+from aura_replayer.desk import Desk
 from aura_replayer.lane import Lane
-from aura_replayer.monitor import Monitor
+from aura_replayer.monitor import Observer
+from aura_replayer.parts import Parts, RunSettings
 from aura_replayer.replay import Replay
 from aura_replayer.results import JsonLines, SizingRecord, read_lines, write_whole
 from aura_replayer.scoreboard import Scoreboard
@@ -30,42 +26,26 @@ from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import LogSummary, scan
 
-__all__ = ["Run", "RunSettings", "first_progress"]
+__all__ = ["Run", "first_progress"]
 
 LAST_ANSWERS = 15.0
 OF_ONE_RUN = ("windows.jsonl", "verdict.json", "ceilings.json", "report.html")
 
 
-@dataclass(frozen=True)
-class RunSettings:
-    """Where a run finds its parts: `arms` maps arm names to Redis urls, `base` is the manifest's folder."""
-
-    experiment: AuraExperiment
-    base: Path
-    run: str
-    kafka: str
-    arms: dict[str, str]
-    out: Path
-    bad_rows: Literal["fail", "skip"]
-
-
-def first_progress(settings: RunSettings) -> Progress:
+def first_progress(settings: RunSettings, message: str = "") -> Progress:
     """Progress before anything has happened."""
     return Progress(
         phase="starting", experiment=settings.experiment.metadata.name, run=settings.run, events=0, total=0, window=0,
-        events_per_second=0.0, eta_seconds=None, arms={}, message=f"waiting for Kafka at {settings.kafka}",
+        events_per_second=0.0, eta_seconds=None, arms={}, message=message,
     )  # fmt: skip
 
 
 class Run:
     """Executes one run; started again with the same run id against the same Redis servers it goes on where it stopped."""
 
-    def __init__(self, settings: RunSettings, monitor: Monitor, stop: Callable[[], bool]) -> None:
-        self._settings, self._monitor, self._stop = settings, monitor, stop
+    def __init__(self, settings: RunSettings, parts: Parts, monitor: Observer, stop: Callable[[], bool]) -> None:
+        self._settings, self._parts, self._monitor, self._stop = settings, parts, monitor, stop
         self._spec = settings.experiment.spec
-        # Where nobody acts there is nothing to hold out, and telling keys apart costs the arms time.
-        acts = bool(self._spec.acting_arms) and self._spec.cache.clock == "event"
-        self._guard = self._spec.guard if acts else GuardSpec(hold_out="0%")
         self._records: list[WindowRecord] = []
         self._lanes: list[Lane] = []
         self._rows = self._rows_before = 0
@@ -78,11 +58,10 @@ class Run:
             self._monitor.update(_last_progress(known))
             return known
         settings.out.mkdir(parents=True, exist_ok=True)
-        topics = Topics(spec.dependencies.kafka.topic_prefix)
-        ensure_topics(settings.kafka, topics.partitions)
+        self._parts.open()
         self._show("measuring", message="reading the catalogue")
         catalog = open_catalog(spec.catalog, spec.dependencies.mongodb_server, settings.base)
-        items = ItemTable(catalog, spec.cache.payload_bytes, self._guard.held)
+        items = self._parts.items(catalog)
         log = EventLog(spec.workload, settings.base, items, settings.bad_rows, settings.out)
         self._show("measuring", message="reading the log once, to count its items")
         summary = scan(log, items)
@@ -90,7 +69,7 @@ class Run:
             return None
         self._show("measuring", summary.rows, message="filling the arms, to turn the cache's size into bytes")
         sizing = self._lanes_and_sizing(items, summary)
-        desk = self._desk(topics)
+        desk = self._desk(items)
         try:
             return self._replay(log, items, sizing, summary, desk)
         finally:
@@ -99,7 +78,7 @@ class Run:
             for lane in self._lanes:
                 lane.arm.close()
 
-    def _replay(self, log: EventLog, items: ItemTable, sizing: Sizing, summary: LogSummary, desk: PlanDesk) -> Verdict | None:
+    def _replay(self, log: EventLog, items: ItemTable, sizing: Sizing, summary: LogSummary, desk: Desk) -> Verdict | None:
         settings, spec = self._settings, self._spec
         window_log = JsonLines(settings.out / "windows.jsonl")
         writer = ContextWriter(settings.experiment.metadata.name, settings.run, spec.executor, spec.guard)
@@ -140,8 +119,8 @@ class Run:
         return verdict if verdict.run == self._settings.run else None
 
     def _lanes_and_sizing(self, items: ItemTable, summary: LogSummary) -> Sizing:
-        settings, spec = self._settings, self._spec
-        arms = [self._arm(name) for name in spec.arms]
+        settings = self._settings
+        arms = self._parts.arms()
         draft = settings.out / "sizing.json"
         known = SizingRecord.model_validate_json(draft.read_text()) if draft.exists() else None
         if known and known.run == settings.run:
@@ -149,7 +128,7 @@ class Run:
         else:
             for name in OF_ONE_RUN:
                 (settings.out / name).unlink(missing_ok=True)
-            sizing, empties = measure(arms, spec.cache, items, summary, spec.seed)
+            sizing, empties = self._parts.size(arms, items, summary)
             write_whole(draft, SizingRecord(run=settings.run, empties=empties, **asdict(sizing)))
         self._records = read_lines(settings.out / "windows.jsonl", WindowRecord)
         self._rows = self._rows_before = self._records[-1].last_event + 1 if self._records else 0
@@ -162,22 +141,16 @@ class Run:
             self._lanes.append(lane)
         return sizing
 
-    def _arm(self, name: str) -> EventArm | WallArm:
-        url, ttl = self._settings.arms[name], self._spec.cache.ttl
-        return WallArm(name, url, ttl) if self._spec.cache.clock == "wall" else EventArm(name, url, ttl, self._guard)
-
-    def _desk(self, topics: Topics) -> PlanDesk:
+    def _desk(self, items: ItemTable) -> Desk:
         settings = self._settings
         logs = {}
         for name in ("plans", "receipts"):
             # After a restart both topics are read again from their start.
             (settings.out / f"{name}.jsonl").unlink(missing_ok=True)
             logs[name] = JsonLines(settings.out / f"{name}.jsonl")
-        arms = tuple(self._spec.planned_arms)
-        patient = not self._spec.acting_arms
-        return PlanDesk(settings.kafka, topics, settings.experiment.metadata.name, settings.run, arms, logs, patient=patient)
+        return self._parts.desk([lane.arm for lane in self._lanes], items, logs)
 
-    def _verdict(self, desk: PlanDesk, sizing: Sizing, rows: int, bad_rows: int, seconds: float) -> Verdict:
+    def _verdict(self, desk: Desk, sizing: Sizing, rows: int, bad_rows: int, seconds: float) -> Verdict:
         settings, spec = self._settings, self._spec
         verdict = make_verdict(
             settings.experiment.metadata.name,
@@ -198,7 +171,7 @@ class Run:
         self,
         phase: Literal["measuring", "replaying", "done"],
         total: int = 0,
-        desk: PlanDesk | None = None,
+        desk: Desk | None = None,
         message: str = "",
     ) -> None:
         elapsed = time.monotonic() - self._started if self._started else 0.0
@@ -244,7 +217,7 @@ def _planner(backend: str, plans: ArmPlans) -> str:
     return plans.planner or backend if backend == "auto" else backend
 
 
-def _arm_progress(lane: Lane, desk: PlanDesk | None) -> ArmProgress:
+def _arm_progress(lane: Lane, desk: Desk | None) -> ArmProgress:
     totals = lane.totals
     plans = desk.arms.get(lane.arm.name) if desk else None
     return ArmProgress(

@@ -207,12 +207,13 @@ def test_a_stream_weaves_what_is_fetched_behind_the_request_that_asks_for_it() -
         sample(), np.full(5, 3.0, np.float32), 0, WorkloadSnapshot("", "", "", codes),
     )  # fmt: skip
     plain = Stream.of(window, Policy(), items, 100)
-    assert plain.part(1, 3)[0] == b""
-    assert bytes(plain.part(1, 3)[1]) == b"".join(items.packed[1:3])
+    assert plain.part(1, 3)[1] == b""
+    assert bytes(plain.part(1, 3)[2]) == b"".join(items.packed[1:3])
     rules = (Rule(on="session_start", expand="history", confidence="medium"), Rule(on="request", expand="covisit"))
     woven = Stream.of(window, Policy(frequency="low", rules=rules), items, 100)
     order = [0, 5, 6, 1, 7, 2, 3, 9]
-    meta, body = woven.part(0, 4)
+    entries, meta, body = woven.part(0, 4)
+    assert entries.tolist() == order
     assert bytes(body) == b"".join(items.packed[code] for code in order)
     assert [bool(flag & PREFETCH) for flag in meta[4::ENTRY_BYTES]] == [code not in range(4) for code in order]
     # Decayed requests of 3 are worth A * C * log2(4) = .5 * 100 * 2.
@@ -227,5 +228,5 @@ def test_a_stream_weaves_what_is_fetched_behind_the_request_that_asks_for_it() -
         100,
     ]
     # A batch carries what its own requests ask for, and the next one begins behind that.
-    parts = [bytes(woven.part(start, start + 2)[1]) for start in (0, 2)]
+    parts = [bytes(woven.part(start, start + 2)[2]) for start in (0, 2)]
     assert parts == [b"".join(items.packed[code] for code in part) for part in (order[:5], order[5:])]

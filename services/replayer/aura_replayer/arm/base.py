@@ -1,13 +1,18 @@
 """What every arm does for the replay, whichever clock it runs on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from aura_contract.plan import Plan, Policy
 from aura_replayer.arm.limit import Memory, Room
 
 __all__ = ["COUNTERS", "Arm", "ArmLost", "Batch", "Totals", "decoded"]
+
+NO_CODES = np.zeros(0, np.int32)
 
 COUNTERS = ("requests", "hits", "fills", "prefetches", "prefetch_hits", "evictions", "held_requests", "held_hits")
 
@@ -27,6 +32,7 @@ class Batch:
 
     `first` is the request number (from 0 over the whole log) of the first one, `clock` the event clock in ms at the last one;
     `keys` and `packed` are parallel: cache keys and packed entries (`source.items.pack`), which only arms on the wall clock need.
+    `codes` are the item codes of all entries, those of rules included, which only simulated arms need.
     """
 
     window: int
@@ -34,6 +40,7 @@ class Batch:
     clock: int
     keys: Sequence[bytes]
     packed: Sequence[bytes]
+    codes: NDArray[np.int32] = field(default_factory=lambda: NO_CODES)
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Totals:
 
 
 class Arm(Protocol):
-    """One Redis under test. `send` and `receive` are paired first in, first out; all methods raise ArmLost."""
+    """One cache under test. `send` and `receive` are paired first in, first out; all methods raise ArmLost."""
 
     name: str
 
@@ -97,6 +104,9 @@ class Arm(Protocol):
 
     def plan_applied(self, plan: Plan, prefetched: int) -> None:
         """Take note of a plan that the executor has applied."""
+
+    def forget(self) -> None:
+        """Empty the arm, the run included."""
 
     def close(self) -> None:
         """Drop the connections."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +9,13 @@ from numpy.typing import NDArray
 from aura_contract.experiment import CacheSpec
 from aura_contract.quantities import parse_bytes, parse_share
 from aura_data.tables import DataError
-from aura_replayer.arm.base import Batch, Totals
-from aura_replayer.arm.limit import Memory, Room
+from aura_replayer.arm.base import Arm, Batch
+from aura_replayer.arm.limit import Room
 from aura_replayer.levers import NO_FILL
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import LogSummary
 
-__all__ = ["BATCH", "Sizing", "batch_size", "measure"]
+__all__ = ["BATCH", "Sizing", "batch_size", "check_items", "measure", "wanted_items"]
 
 BATCH = 200
 """Requests in one call at the most: larger batches overshoot the budget, since Redis evicts only between calls."""
@@ -46,41 +45,35 @@ class Sizing:
         return Room(self.budget, self.capacity_items, self.item_bytes)
 
 
-class Scratch(Protocol):
-    """An arm that can be filled and emptied before the run."""
-
-    def memory(self) -> Memory:
-        """See `Arm.memory`."""
-
-    def begin(self, run: str, empty: int, room: Room) -> Totals:
-        """See `Arm.begin`."""
-
-    def send(self, batch: Batch, meta: bytes, body: bytes | memoryview) -> None:
-        """See `Arm.send`."""
-
-    def receive(self) -> Totals:
-        """See `Arm.receive`."""
-
-    def weigh(self) -> None:
-        """See `Arm.weigh`."""
-
-    def forget(self) -> None:
-        """Empty the arm."""
-
-
 def batch_size(capacity_items: int) -> int:
     """Requests a call, so that one call inserts at most a sixteenth of the cache and at most 200 items."""
     return max(1, min(BATCH, capacity_items // 16))
 
 
-def measure(
-    arms: Sequence[Scratch], spec: CacheSpec, items: ItemTable, log: LogSummary, seed: int
-) -> tuple[Sizing, tuple[int, ...]]:
+def wanted_items(spec: CacheSpec, distinct: int) -> int | None:
+    """Items of `capacity: 5%` of so many `distinct` ones, None with `memory`; raises DataError where these are too few."""
+    if spec.capacity is None:
+        return None
+    wanted = round(parse_share(spec.capacity) * distinct)
+    check_items(spec.capacity, wanted, distinct)
+    return wanted
+
+
+def check_items(size: str, items: int, distinct: int) -> None:
+    """Raises DataError where a cache of `size` holds too few `items`."""
+    if items < SMALLEST:
+        raise DataError(
+            f"cache of {size} holds {items} of the log's {distinct} distinct items; an arm needs room for {SMALLEST}: "
+            "raise cache.capacity or cache.memory, or replay a longer log"
+        )
+
+
+def measure(arms: Sequence[Arm], spec: CacheSpec, items: ItemTable, log: LogSummary, seed: int) -> tuple[Sizing, tuple[int, ...]]:
     """The sizing of this log, and what each empty arm uses in bytes, connections apart.
 
     Raises DataError when the cache would hold fewer than 32 items.
     """
-    wanted = _wanted(spec, len(log.requested))
+    wanted = wanted_items(spec, len(log.requested))
     rng = np.random.default_rng(seed)
     sample = rng.permutation(log.requested)[: wanted or SAMPLE]
     size = batch_size(wanted or SAMPLE)
@@ -95,7 +88,7 @@ def measure(
         assert spec.memory is not None
         budget = parse_bytes(spec.memory)
         wanted = int(budget / per_item)
-        _check(spec.memory, wanted, len(log.requested))
+        check_items(spec.memory, wanted, len(log.requested))
     else:
         budget = int(wanted * per_item)
     # Read again at the last moment: what a server has allocated for good meanwhile is no room for items.
@@ -103,23 +96,7 @@ def measure(
     return Sizing(budget, wanted, item_bytes, batch_size(wanted)), empties
 
 
-def _wanted(spec: CacheSpec, distinct: int) -> int | None:
-    if spec.capacity is None:
-        return None
-    wanted = round(parse_share(spec.capacity) * distinct)
-    _check(spec.capacity, wanted, distinct)
-    return wanted
-
-
-def _check(size: str, items: int, distinct: int) -> None:
-    if items < SMALLEST:
-        raise DataError(
-            f"cache of {size} holds {items} of the log's {distinct} distinct items; an arm needs room for {SMALLEST}: "
-            "raise cache.capacity or cache.memory, or replay a longer log"
-        )
-
-
-def _empty_and_full(arm: Scratch, items: ItemTable, codes: NDArray[np.int64], size: int) -> tuple[int, int]:
+def _empty_and_full(arm: Arm, items: ItemTable, codes: NDArray[np.int64], size: int) -> tuple[int, int]:
     """Used bytes, connections apart, without items and with those of `codes`."""
     empty = full = 0
     # The first round lets the server allocate what it keeps for good: statistics, buffers, tables.
@@ -134,7 +111,7 @@ def _empty_and_full(arm: Scratch, items: ItemTable, codes: NDArray[np.int64], si
 
 
 def _churned(
-    arm: Scratch, items: ItemTable, load: NDArray[np.int64], size: int, empty: int, budget: int
+    arm: Arm, items: ItemTable, load: NDArray[np.int64], size: int, empty: int, budget: int
 ) -> tuple[tuple[float, float], int]:
     """Bytes an item takes with and without its share of the server's tables, while items come and go; what the empty arm takes.
 
@@ -153,7 +130,7 @@ def _churned(
     return (float(whole), float(whole - tables)), empty
 
 
-def _send(arm: Scratch, items: ItemTable, codes: NDArray[np.int64], size: int, meta: bytes) -> None:
+def _send(arm: Arm, items: ItemTable, codes: NDArray[np.int64], size: int, meta: bytes) -> None:
     under_way = 0
     for start in range(0, len(codes), size):
         chosen = codes[start : start + size].tolist()

@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import Sequence
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from aura_contract.admissibility import KEY_PREFIX
 from aura_contract.payload import Item, key_of, payload_of, plain_payload
 from aura_data.catalog import Catalog
 
@@ -33,11 +35,26 @@ class Entries:
         return self._data[self._offsets[start] : self._offsets[stop]]
 
 
+class NoEntries(Entries):
+    """What simulated arms are sent."""
+
+    def __init__(self) -> None:
+        super().__init__(pa.array([b""], pa.large_binary()))
+
+    def part(self, start: int, stop: int) -> memoryview:  # noqa: ARG002
+        """Nothing."""
+        return self._data
+
+
+NOTHING = NoEntries()
+
+
 class ItemTable:
     """All items seen so far; parallel lists indexed by code.
 
     `packed` holds batch entries, `keys` cache keys, `categories` the code of the item's category in `category_names`, `held`
-    which items no plan may touch: the share `held_out` of the keys, by their hash as the arm's library computes it.
+    which items no plan may touch: the share `held_out` of the keys, by their hash as the arm's library computes it. With
+    `payload_bytes` of 0 there are no packed entries: simulated arms have no use for them.
     """
 
     def __init__(self, catalog: Catalog, payload_bytes: int, held_out: float = 0.0) -> None:
@@ -46,6 +63,7 @@ class ItemTable:
         self.held_permille = round(held_out * 1000)
         self._held = np.zeros(1024, np.bool_)
         self._codes: dict[str, int] = {}
+        self._by_key: dict[bytes, int] = {}
         self._category_codes: dict[str, int] = {"": 0}
         self.names: list[str] = []
         self.keys: list[bytes] = []
@@ -76,6 +94,8 @@ class ItemTable:
 
     def entries(self, codes: NDArray[np.integer]) -> Entries:
         """The packed entries of `codes`, shape (n,), gathered at once: one by one they cost cache misses."""
+        if not self._payload_bytes:
+            return NOTHING
         if len(self._column) < len(self.packed):
             self._column = pa.array(self.packed, pa.large_binary())
         return Entries(self._column.take(pa.array(codes)))
@@ -93,6 +113,21 @@ class ItemTable:
             codes = list(map(self._codes.get, values))
         return np.asarray(np.array(codes, np.int32)[encoded.indices.to_numpy(zero_copy_only=False)])
 
+    def code_of_key(self, key: bytes) -> int:
+        """Code of the item with a cache key; one that was never seen is added."""
+        for code in range(len(self._by_key), len(self.keys)):
+            self._by_key[self.keys[code]] = code
+        if key not in self._by_key:
+            self._by_key[key] = len(self.names)
+            self._add([unquote(key.decode().removeprefix(KEY_PREFIX))])
+        return self._by_key[key]
+
+    def entry_bytes(self, code: int, payload_bytes: int) -> int:
+        """Bytes of an item's key and payload, of `payload_bytes` where the catalogue knows nothing of it."""
+        name = self.names[code]
+        item = self._catalog.lookup([name]).get(name)
+        return len(self.keys[code]) + (len(payload_of(item).encode()) if item else payload_bytes)
+
     def _add(self, ids: Sequence[str]) -> None:
         known = self._catalog.lookup(ids)
         self.unknown += len(ids) - len(known)
@@ -105,13 +140,14 @@ class ItemTable:
 
     def _append(self, code: int, name: str, item: Item | None) -> None:
         key = key_of(name).encode()
-        payload = (payload_of(item) if item else plain_payload(name, self._payload_bytes)).encode()
+        if self._payload_bytes:
+            payload = (payload_of(item) if item else plain_payload(name, self._payload_bytes)).encode()
+            self.packed.append(pack(key, payload))
         self._codes[name] = code
         if self.held_permille:
             self._held[code] = _held_out(key, self.held_permille)
         self.names.append(name)
         self.keys.append(key)
-        self.packed.append(pack(key, payload))
         self.titles.append(item.title if item else "")
         self.brands.append(item.brand if item else "")
         category = item.category if item else ""

@@ -1,0 +1,47 @@
+"""A simulated run from manifest to verdict."""
+
+import time
+
+from aura_cli.errors import InputError, PartLostError
+from aura_cli.signals import StopSignals
+from aura_cli.simulation.parts import SimulatedParts
+from aura_cli.view import View
+from aura_contract.results import Progress, WindowRecord
+from aura_data.errors import DataError, ServerError
+from aura_planner.errors import SetupError
+from aura_replayer.parts import RunSettings
+from aura_replayer.run import Run
+
+__all__ = ["simulate"]
+
+SHOW_SECONDS = 0.25
+
+
+class _Watcher:
+    """Shows a run's progress, but not every window of it: a view takes longer than a window."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._shown = 0.0
+
+    def window(self, record: WindowRecord, batch_seconds: list[float]) -> None:
+        """See `Observer`."""
+
+    def update(self, progress: Progress) -> None:
+        """See `Observer`."""
+        now = time.monotonic()
+        if progress.phase == "done" or now - self._shown >= SHOW_SECONDS:
+            self._shown = now
+            self._view.show(progress)
+
+
+def simulate(settings: RunSettings, view: View, signals: StopSignals) -> None:
+    """Write the result files of a simulated run into its folder; raises AuraError."""
+    try:
+        verdict = Run(settings, SimulatedParts(settings), _Watcher(view), lambda: signals.came).execute()
+    except ServerError as error:
+        raise PartLostError(str(error)) from error
+    except (DataError, SetupError) as error:
+        raise InputError(str(error)) from error
+    if verdict is None:
+        signals.check()
