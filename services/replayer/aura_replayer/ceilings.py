@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from aura_contract.experiment import ExperimentSpec
+from aura_contract.results import WindowRecord
 from aura_data.catalog import EmptyCatalog
 from aura_evidence.ceilings import ceilings
-from aura_replayer.results import SizingRecord
+from aura_replayer.results import SizingRecord, read_lines
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
 
@@ -31,6 +32,8 @@ def write_ceilings(spec: ExperimentSpec, base: Path, folder: Path, bad_rows: str
         requests += len(parts[-1])
         if requests > MOST_REQUESTS:
             return False
-    found = ceilings(np.concatenate(parts), sizing.capacity_items, spec.executor.max_prefetch, spec.trigger.every_events)
+    windows = [record.requests for record in read_lines(folder / "windows.jsonl", WindowRecord) if record.arm == "baseline"]
+    budget, window = spec.executor.max_prefetch, spec.trigger.every_events
+    found = ceilings(np.concatenate(parts), sizing.capacity_items, budget, window, windows)
     (folder / "ceilings.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return True
