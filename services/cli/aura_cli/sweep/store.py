@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
 from aura_cli.errors import InputError
 from aura_cli.rundir import writable_or_raise
 from aura_cli.sweep.grid import Cell
 from aura_contract.results import Verdict
+from aura_evidence.folder import ReportError, read_outcome
 
 __all__ = ["CELL", "LOG", "Store"]
 
@@ -94,8 +94,8 @@ class Store:
         if not (place / "report.html").is_file() or _read(place / CELL) != cell.manifest:
             return None
         try:
-            return Verdict.model_validate_json((place / "verdict.json").read_bytes())
-        except (OSError, ValidationError):
+            return read_outcome(place)[0]
+        except ReportError:
             return None
 
     def begin(self, cell: Cell) -> Path:
