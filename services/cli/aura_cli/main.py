@@ -12,6 +12,7 @@ from rich.console import Console
 from aura_cli import commands
 from aura_cli.errors import AuraError, InputError
 from aura_cli.outcome import read_verdict, sentence, write_report
+from aura_cli.sweep import SweepOptions, sweep_experiment
 from aura_contract.manifest import ManifestError
 
 __all__ = ["app", "main"]
@@ -120,6 +121,36 @@ def report(
     path = write_report(folder)
     console.print(sentence(verdict), highlight=False, soft_wrap=True, markup=False)
     console.print(f"Report: {path}", highlight=False, soft_wrap=True, markup=False)
+
+
+@app.command(epilog="Example: `aura sweep examples/quickstart.yaml --capacity 1%,5%,10% --seeds 5`")
+def sweep(
+    file: Manifest,
+    capacity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Sizes of the arms, such as 1%,5%,8Mi; the manifest's own by default.", show_default=False
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds, counted up from the manifest's.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results; runs/NAME-sweep by default.", show_default=False)
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Cells at a time; as many as cores, or one with --servers, by default.", show_default=False),
+    ] = None,
+    servers: Annotated[
+        bool, typer.Option("--servers", help="Run each cell with real servers, instead of simulating it.")
+    ] = False,
+    bad_rows: Annotated[
+        BadRows, typer.Option(help="Rows that cannot be read: end the cell, or count and skip them.")
+    ] = BadRows.fail,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier sweep in the folder.")] = False,
+) -> None:
+    """Run an experiment over a grid of capacities and seeds; cells that are there from an earlier sweep are not run again."""
+    options = SweepOptions(capacity, seeds, out, jobs, servers, bad_rows.value, force)
+    sweep_experiment(console, errors, file, options)
 
 
 def main() -> None:

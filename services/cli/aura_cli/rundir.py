@@ -10,7 +10,7 @@ import yaml
 from aura_cli.errors import InputError
 from aura_contract.experiment import AuraExperiment
 
-__all__ = ["default_folder", "prepare", "writable_or_raise", "write_manifest"]
+__all__ = ["default_folder", "prepare", "resolved", "writable_or_raise", "write_manifest"]
 
 MANIFEST = "experiment.yaml"
 OURS = (MANIFEST, "windows.jsonl", "plans.jsonl", "receipts.jsonl", "verdict.json", "report.html", "sizing.json", "ceilings.json")
@@ -56,8 +56,8 @@ def _cannot_write(folder: Path, error: OSError) -> InputError:
     return InputError(f"{folder}: cannot be written: {error.strerror}; free some space or choose another --out")
 
 
-def write_manifest(manifest: Path, folder: Path) -> Path:
-    """Copy the manifest into the run's folder with its relative paths made absolute; returns the copy."""
+def resolved(manifest: Path) -> dict[str, Any]:
+    """The data of a valid manifest with its relative paths made absolute."""
     data: dict[str, Any] = yaml.safe_load(manifest.read_text(encoding="utf-8"))
     base, spec = manifest.resolve().parent, data["spec"]
     for part in (spec["workload"], spec.get("catalog")):
@@ -66,7 +66,12 @@ def write_manifest(manifest: Path, folder: Path) -> Path:
     planner = spec.get("planner")
     if planner and planner.get("recording"):
         planner["recording"] = str(base / planner["recording"])
-    copy = folder / MANIFEST
+    return data
+
+
+def write_manifest(manifest: Path, folder: Path) -> Path:
+    """Copy the manifest into the run's folder with its relative paths made absolute; returns the copy."""
+    data, copy = resolved(manifest), folder / MANIFEST
     try:
         copy.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
     except OSError as error:

@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+Aura = Callable[..., tuple[int, str, str]]
+"""The command with these arguments: exit code, standard output and standard error."""
+
 ENVIRONMENT = {
     **os.environ,
     "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),

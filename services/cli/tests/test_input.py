@@ -4,10 +4,11 @@ import http.server
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cli_helpers import Aura
 
 from aura_cli.main import main
 from aura_contract.manifest import load_manifest
@@ -26,25 +27,6 @@ spec:
 """
 BACKENDS = "'auto', 'ollama', 'openai', 'heuristic', 'bandit', 'random', 'noop' or 'recorded'"
 LOG = "user,item,action\nu1,a,click\nu2,b,click\nu1,c,view\n"
-
-Aura = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def aura(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Aura:
-    """The command in this process; returns exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("NO_COLOR", "1")
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["aura", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
 
 
 @pytest.fixture
@@ -250,7 +232,7 @@ def test_load_without_servers(manifest: Path, aura: Aura) -> None:
 
 
 def test_help_has_an_example_in_every_command(aura: Aura) -> None:
-    for command in ("run", "validate", "load", "report"):
+    for command in ("run", "validate", "load", "report", "sweep"):
         code, out, _ = aura(command, "--help")
         assert code == 0
         assert f"Example: aura {command} " in out

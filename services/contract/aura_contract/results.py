@@ -12,6 +12,11 @@ __all__ = [
     "Ending",
     "PlanCounts",
     "Progress",
+    "Spread",
+    "SweepArm",
+    "SweepCapacity",
+    "SweepCell",
+    "SweepResult",
     "Verdict",
     "VerdictName",
     "WindowRecord",
@@ -145,3 +150,67 @@ class Ending(MessageModel):
     exit_code: int
     message: str
     verdict: Verdict | None = None
+
+
+class Spread(MessageModel):
+    """One figure over the seeds of a capacity: mean, least, greatest, and sample standard deviation (0 of a single value)."""
+
+    mean: float
+    low: float
+    high: float
+    deviation: float
+
+
+class SweepArm(MessageModel):
+    """One arm at one capacity, over the cells that ended; `planner` is None for the baseline.
+
+    `hit_ratio` is a fraction over the whole log. `delta_points` is the arm minus the baseline in points of hit ratio over the
+    windows after warm-up, as in the cells' verdicts: None for the baseline and where no such window is left.
+    `backend_reads_ratio` is the arm's backend reads over the baseline's in the same cell, over the whole log.
+    """
+
+    planner: str | None
+    hit_ratio: Spread
+    delta_points: Spread | None
+    backend_reads_ratio: Spread
+
+
+class SweepCapacity(MessageModel):
+    """All cells of one capacity: `capacity` as it was asked for, `capacity_items` and `budget_bytes` means over the cells.
+
+    `verdicts` counts the cells by verdict. `arms`, the baseline first, and `verdicts` are empty where no cell ended.
+    """
+
+    capacity: str
+    capacity_items: int = 0
+    budget_bytes: int = 0
+    arms: dict[str, SweepArm]
+    verdicts: dict[VerdictName, int]
+
+
+class SweepCell(MessageModel):
+    """One run of a sweep; `folder` is relative to the sweep's.
+
+    With a verdict there are its `reason`, `delta_points`, `interval` and `data_sha256`; without one `error` says why.
+    """
+
+    capacity: str
+    seed: int
+    folder: str
+    verdict: VerdictName | None = None
+    reason: str = ""
+    delta_points: float | None = None
+    interval: tuple[float, float] | None = None
+    data_sha256: str = ""
+    error: str | None = None
+
+
+class SweepResult(MessageModel):
+    """The grid capacity × seed of one experiment: `servers` tells whether real servers ran it or the simulator."""
+
+    version: int = CONTRACT_VERSION
+    experiment: str
+    servers: bool
+    seeds: tuple[int, ...]
+    capacities: tuple[SweepCapacity, ...]
+    cells: tuple[SweepCell, ...]

@@ -11,7 +11,7 @@ from aura_contract.context import ContextSnapshot
 from aura_contract.experiment import AuraExperiment
 from aura_contract.plan import Plan
 from aura_contract.receipt import DeadLetter, Receipt
-from aura_contract.results import Ending, Progress, Verdict, WindowRecord
+from aura_contract.results import Ending, Progress, SweepResult, Verdict, WindowRecord
 
 __all__ = ["SCHEMAS", "schema_texts"]
 
@@ -25,6 +25,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "window": WindowRecord,
     "verdict": Verdict,
     "ending": Ending,
+    "sweep": SweepResult,
 }
 
 

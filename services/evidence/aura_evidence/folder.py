@@ -15,7 +15,7 @@ from aura_contract.plan import Plan
 from aura_contract.receipt import Receipt
 from aura_contract.results import Verdict, WindowRecord
 
-__all__ = ["CEILING_NAMES", "Ceiling", "Latency", "ReportError", "RunFolder", "read_folder"]
+__all__ = ["CEILING_NAMES", "Ceiling", "Latency", "ReportError", "RunFolder", "read_folder", "read_outcome"]
 
 Model = TypeVar("Model", bound=MessageModel)
 
@@ -73,15 +73,13 @@ def read_folder(folder: Path) -> RunFolder:
     """Read a result folder; raises ReportError."""
     if not folder.is_dir():
         raise ReportError(f"{folder}: is not a folder; give the folder that `aura run --out` wrote")
-    verdict = _verdict(folder / "verdict.json")
+    verdict, windows = read_outcome(folder)
     manifest = folder / "experiment.yaml"
     text = _text(manifest, "copy the manifest of the run there")
     try:
         experiment = load_manifest(manifest)
     except ManifestError as error:
         raise ReportError(f"{str(error).splitlines()[0]}; copy the manifest of the run there") from error
-    windows = _lines(folder / "windows.jsonl", WindowRecord)
-    _check_windows(folder / "windows.jsonl", windows, verdict)
     return RunFolder(
         verdict=verdict,
         experiment=experiment,
@@ -92,6 +90,14 @@ def read_folder(folder: Path) -> RunFolder:
         ceilings=_ceilings(folder / "ceilings.json"),
         sensitivity=_sensitivity(folder / "sensitivity.json"),
     )
+
+
+def read_outcome(folder: Path) -> tuple[Verdict, list[WindowRecord]]:
+    """Verdict and windows of a result folder, checked against each other; raises ReportError."""
+    verdict = _verdict(folder / "verdict.json")
+    windows = _lines(folder / "windows.jsonl", WindowRecord)
+    _check_windows(folder / "windows.jsonl", windows, verdict)
+    return verdict, windows
 
 
 def _text(path: Path, advice: str = NOT_FINISHED) -> str:
