@@ -64,8 +64,9 @@ def write_manifest(manifest: Path, folder: Path) -> Path:
         if part and "path" in part["source"]:
             part["source"]["path"] = str(base / part["source"]["path"])
     planner = spec.get("planner")
-    if planner and planner.get("recording"):
-        planner["recording"] = str(base / planner["recording"])
+    for field in ("recording", "modelFile"):
+        if planner and planner.get(field):
+            planner[field] = str(base / planner[field])
     copy = folder / MANIFEST
     try:
         copy.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
