@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from aura_contract.base import CONTRACT_VERSION, MessageModel
 from aura_planner.errors import SetupError
@@ -26,7 +26,7 @@ class ModelHeader(MessageModel):
     features: tuple[str, ...] = FEATURES
     every_events: int
     last_row: int
-    rows: int
+    rows: int = Field(gt=0)
     positives: int
     data_sha256: str
     sha256: str
