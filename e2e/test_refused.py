@@ -30,6 +30,8 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"planner": {"backend": "recorded"}},
         "backend recorded needs recording: the plans.jsonl of an earlier run",
     ),
+    "ml without model": ({"planner": {"backend": "ml"}}, "backend ml needs modelFile: what `aura train` has written"),
+    "control ml without model": ({"controls": ["ml"]}, "control ml needs planner.modelFile: what `aura train` has written"),
     "openai without endpoint": ({"planner": {"backend": "openai"}}, "backend openai needs endpoint and model"),
     "ttl range": ({"executor": {"ttlMin": 900, "ttlMax": 60}}, "ttlMin must not be above ttlMax"),
     "embedded and external": (

@@ -17,8 +17,8 @@ def build(blueprint: Blueprint) -> list[Manifest]:
     """The Deployment; its pods are rolled when the manifest that they read has changed."""
     spec = blueprint.spec
     catalog = spec.catalog.source if spec.catalog else None
-    # A recording lies beside the log, if anywhere.
-    log = spec.workload.source if spec.planner.backend == "recorded" else None
+    # A recording or a trained model lies beside the log, if anywhere.
+    log = spec.workload.source if {"recorded", "ml"} & set(spec.planned_arms.values()) else None
     spread = {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",

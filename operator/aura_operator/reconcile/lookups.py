@@ -87,9 +87,11 @@ def _static(spec: ExperimentSpec) -> Iterator[Trouble]:
         if source.path is not None and source.volume_claim is None:
             message = f"{where}.source.path names a file, which no pod has; add volumeClaim, or give url or dataset instead"
             yield Trouble("SourceNotReachable", message)
-    if spec.planner.recording is not None and spec.workload.source.volume_claim is None:
-        message = "spec.planner.recording is a file of the workload's volumeClaim, and there is none; put both into one volume"
-        yield Trouble("SourceNotReachable", message)
+    files = {"recording": spec.planner.recording, "modelFile": spec.planner.model_file}
+    for field, name in files.items():
+        if name is not None and spec.workload.source.volume_claim is None:
+            message = f"spec.planner.{field} is a file of the workload's volumeClaim, and there is none; put both into one volume"
+            yield Trouble("SourceNotReachable", message)
 
 
 def _claims(spec: ExperimentSpec) -> Iterator[tuple[str, str]]:

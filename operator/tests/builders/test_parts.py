@@ -131,6 +131,22 @@ def test_ollama_is_built_where_a_planner_needs_it(spec: str, built: bool) -> Non
     assert bool(ollama.build(blueprint(spec))) is built
 
 
+@pytest.mark.parametrize(
+    ("planners", "mounted"),
+    [
+        ("planner: {backend: recorded, recording: /claims/logs/plans.jsonl}", True),
+        ("planner: {backend: ml, modelFile: /claims/logs/model.txt}", True),
+        ("planner: {backend: noop, modelFile: /claims/logs/model.txt}\ncontrols: [ml]", True),
+        ("planner: {backend: heuristic}", False),
+    ],
+)
+def test_planners_see_the_logs_volume_where_a_file_of_theirs_lies_in_it(planners: str, mounted: bool) -> None:
+    spec = f"workload: {{source: {{path: log.csv, volumeClaim: logs}}}}\ncache: {{capacity: 5%}}\n{planners}"
+    pod = one(planner.build(blueprint(spec)))["spec"]["template"]["spec"]
+    claims = [volume["persistentVolumeClaim"]["claimName"] for volume in pod["volumes"] if "persistentVolumeClaim" in volume]
+    assert claims == (["logs"] if mounted else [])
+
+
 def test_the_loader_runs_where_there_is_something_to_load() -> None:
     assert loader.build(MINIMAL) == []
     assert loader.build(blueprint(MINIMAL_SPEC + "catalog: {source: {dataset: complete-journey}}")) == []

@@ -142,7 +142,8 @@ def test_a_volume_that_is_missing_is_named() -> None:
 
 
 def test_a_file_without_a_volume_is_in_no_pod() -> None:
-    wanted = spec(workload={"source": {"path": "a.csv"}}, planner={"backend": "recorded", "recording": "plans.jsonl"})
+    files = {"recording": "plans.jsonl", "modelFile": "model.txt"}
+    wanted = spec(workload={"source": {"path": "a.csv"}}, planner={"backend": "recorded", **files})
     assert messages(looked_up(wanted)) == [
         (
             "SourceNotReachable",
@@ -151,6 +152,10 @@ def test_a_file_without_a_volume_is_in_no_pod() -> None:
         (
             "SourceNotReachable",
             "spec.planner.recording is a file of the workload's volumeClaim, and there is none; put both into one volume",
+        ),
+        (
+            "SourceNotReachable",
+            "spec.planner.modelFile is a file of the workload's volumeClaim, and there is none; put both into one volume",
         ),
     ]
 

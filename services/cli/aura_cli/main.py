@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from aura_cli import commands
+from aura_cli import commands, training
 from aura_cli.errors import AuraError, InputError
 from aura_cli.outcome import read_verdict, sentence, write_report
 from aura_cli.sweep import SweepOptions, sweep_experiment
@@ -110,6 +110,22 @@ def validate(file: Manifest) -> None:
 def load(file: Manifest) -> None:
     """Load the catalogue into the MongoDB and the Milvus that the manifest names in dependencies."""
     commands.load_servers(console, file)
+
+
+@app.command(epilog="Example: `aura train my-experiment.yaml --head 30%`")
+def train(
+    file: Manifest,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The model's file; planner.modelFile, or else model.txt beside the manifest.", show_default=False),
+    ] = None,
+    head: Annotated[str, typer.Option(metavar="SHARE", help="Part of the log's rows, from its start, to learn from.")] = "30%",
+    bad_rows: Annotated[
+        BadRows, typer.Option(help="Rows that cannot be read: end the training, or count and skip them.")
+    ] = BadRows.fail,
+) -> None:
+    """Train the model of planner ml on the log's first rows, and say how good it is on the last of them."""
+    training.train(console, file, out, head, bad_rows.value)
 
 
 @app.command(epilog="Example: `aura report runs/first`")

@@ -9,6 +9,8 @@ from aura_cli.errors import InputError
 from aura_contract.experiment import ExperimentSpec
 from aura_contract.workload import CatalogSpec, SourceSpec, WorkloadSpec
 from aura_data.tables import DataError, TableKind, open_table
+from aura_planner.errors import SetupError
+from aura_planner.ml.model import read_model
 
 __all__ = ["check_files", "warnings"]
 
@@ -21,6 +23,8 @@ def check_files(spec: ExperimentSpec, base: Path, bad_rows: str = "fail") -> Non
     """Read the first rows of log and catalogue; raises InputError naming the file, the column or the line."""
     if spec.planner.recording and not (base / spec.planner.recording).is_file():
         raise InputError(f"{base / spec.planner.recording}: no such file; planner.recording names the plans.jsonl of a run")
+    if spec.planner.model_file and "ml" in spec.planned_arms.values():
+        _check_model(base / spec.planner.model_file, spec.trigger.every_events)
     log, catalog = spec.workload, spec.catalog
     timed = ["time"] if log.clock.timestamps else []
     if timed and log.columns.time is None:
@@ -31,6 +35,13 @@ def check_files(spec: ExperimentSpec, base: Path, bad_rows: str = "fail") -> Non
         raise InputError(f"{_name(log.source, base)}: holds no rows; an experiment needs a log with requests")
     if catalog:
         _sample("catalog", catalog, base, SAMPLE_ROWS, "fail", ["item"])
+
+
+def _check_model(path: Path, every_events: int) -> None:
+    try:
+        read_model(path, every_events)
+    except SetupError as error:
+        raise InputError(str(error)) from error
 
 
 def _sample(kind: TableKind, spec: WorkloadSpec | CatalogSpec, base: Path, limit: int, bad_rows: str, required: list[str]) -> int:

@@ -64,8 +64,9 @@ def resolved(manifest: Path) -> dict[str, Any]:
         if part and "path" in part["source"]:
             part["source"]["path"] = str(base / part["source"]["path"])
     planner = spec.get("planner")
-    if planner and planner.get("recording"):
-        planner["recording"] = str(base / planner["recording"])
+    for field in ("recording", "modelFile"):
+        if planner and planner.get(field):
+            planner[field] = str(base / planner[field])
     return data
 
 

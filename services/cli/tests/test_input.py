@@ -25,7 +25,7 @@ spec:
   cache: {capacity: 50%}
   planner: {backend: noop}
 """
-BACKENDS = "'auto', 'ollama', 'openai', 'heuristic', 'bandit', 'random', 'noop' or 'recorded'"
+BACKENDS = "'auto', 'ollama', 'openai', 'heuristic', 'bandit', 'ml', 'random', 'noop' or 'recorded'"
 LOG = "user,item,action\nu1,a,click\nu2,b,click\nu1,c,view\n"
 
 
@@ -119,6 +119,15 @@ def test_a_recording_that_is_not_there(manifest: Path, aura: Aura, tmp_path: Pat
     change(manifest, "backend: noop", "backend: recorded, recording: old/plans.jsonl")
     sentence = f"{tmp_path}/old/plans.jsonl: no such file; planner.recording names the plans.jsonl of a run"
     assert aura("run", manifest)[::2] == (2, f"aura: {sentence}\n")
+
+
+def test_a_model_that_was_not_trained_yet(manifest: Path, aura: Aura, tmp_path: Path) -> None:
+    change(manifest, "backend: noop", "backend: noop, modelFile: old/model.txt")
+    assert aura("validate", manifest)[0] == 0
+    change(manifest, "  planner:", "  controls: [ml]\n  planner:")
+    sentence = f"{tmp_path}/old/model.txt: the model cannot be read: No such file or directory; write it again with `aura train`"
+    for command in ("validate", "run"):
+        assert aura(command, manifest)[::2] == (2, f"aura: {sentence}\n")
 
 
 def test_a_used_folder_is_left_alone(manifest: Path, aura: Aura, tmp_path: Path) -> None:
@@ -232,7 +241,7 @@ def test_load_without_servers(manifest: Path, aura: Aura) -> None:
 
 
 def test_help_has_an_example_in_every_command(aura: Aura) -> None:
-    for command in ("run", "validate", "load", "report", "sweep"):
+    for command in ("run", "simulate", "sweep", "train", "validate", "load", "report"):
         code, out, _ = aura(command, "--help")
         assert code == 0
         assert f"Example: aura {command} " in out

@@ -33,14 +33,16 @@ NAME = r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$"
 """Names of Services are made from it: they begin with a letter, and have at most 63 characters with what is added."""
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
-BackendName = Literal["auto", "ollama", "openai", "heuristic", "bandit", "random", "noop", "recorded"]
-ControlName = Literal["heuristic", "bandit", "random", "noop"]
+BackendName = Literal["auto", "ollama", "openai", "heuristic", "bandit", "ml", "random", "noop", "recorded"]
+ControlName = Literal["heuristic", "bandit", "ml", "random", "noop"]
 
 THRESHOLDS = "thresholds must rise and lie between 0 and 1, such as [0.5, 0.8]"
 LATENCY = r"^(charged|free|x[0-9]{1,4})$"
 SHARE = r"^(100|\d{1,2}(\.\d+)?)%$"
 ONE_SIZE = "give exactly one of memory (such as 8Mi) or capacity (such as 5%)"
 NEEDS_RECORDING = "backend recorded needs recording: the plans.jsonl of an earlier run"
+NEEDS_MODEL_FILE = "backend ml needs modelFile: what `aura train` has written"
+CONTROL_NEEDS_MODEL_FILE = "control ml needs planner.modelFile: what `aura train` has written"
 NEEDS_MODEL = "backend openai needs endpoint and model"
 TTL_ORDER = "ttlMin must not be above ttlMax"
 TWICE = "names a planner twice; each control is one further arm"
@@ -112,6 +114,7 @@ class PlannerSpec(ManifestModel):
     model_config = rules(
         ("self.backend != 'recorded' || has(self.recording)", NEEDS_RECORDING),
         ("self.backend != 'openai' || (has(self.endpoint) && has(self.model))", NEEDS_MODEL),
+        ("self.backend != 'ml' || has(self.modelFile)", NEEDS_MODEL_FILE),
     )
 
     backend: BackendName = "auto"
@@ -126,6 +129,7 @@ class PlannerSpec(ManifestModel):
     )
     timeout_seconds: float = Field(60.0, gt=0, le=3600)
     recording: str | None = Field(None, description="plans.jsonl of an earlier run, for backend recorded.")
+    model_file: str | None = Field(None, min_length=1, description="What `aura train` has written, for backend or control ml.")
     replicas: int = Field(1, ge=0, le=64)
     secret_ref: SecretRef | None = Field(None, description="Secret with the model server's api-key.")
 
@@ -147,6 +151,8 @@ class PlannerSpec(ManifestModel):
             raise ValueError(NEEDS_RECORDING)
         if self.backend == "openai" and not (self.endpoint and self.model):
             raise ValueError(NEEDS_MODEL)
+        if self.backend == "ml" and self.model_file is None:
+            raise ValueError(NEEDS_MODEL_FILE)
         return self
 
 
@@ -211,6 +217,7 @@ class ExperimentSpec(ManifestModel):
             EVERY_ARM,
         ),
         ("!(has(self.planner.endpoint) && has(self.dependencies.ollama))", ONE_MODEL_SERVER),
+        ("!('ml' in self.controls) || has(self.planner.modelFile)", CONTROL_NEEDS_MODEL_FILE),
     )
 
     workload: WorkloadSpec
@@ -246,6 +253,8 @@ class ExperimentSpec(ManifestModel):
             raise ValueError(EVERY_ARM)
         if self.planner.endpoint is not None and self.dependencies.ollama is not None:
             raise ValueError(ONE_MODEL_SERVER)
+        if "ml" in self.controls and self.planner.model_file is None:
+            raise ValueError(CONTROL_NEEDS_MODEL_FILE)
         return self
 
     @property

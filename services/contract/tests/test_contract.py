@@ -63,13 +63,15 @@ def test_defaults() -> None:
         (("kind: AuraExperiment", ""), "m: kind: is required"),
         (
             ("cache:", "planner: {backend: gpt}\n  cache:"),
-            "m: spec.planner.backend: input should be 'auto', 'ollama', 'openai', 'heuristic', 'bandit', 'random', 'noop' or 'recorded' (got 'gpt')",
+            "m: spec.planner.backend: input should be 'auto', 'ollama', 'openai', 'heuristic', 'bandit', 'ml', 'random', 'noop' or 'recorded' (got 'gpt')",
         ),
         (
             ("cache:", "planner: {latency: x}\n  cache:"),
             "m: spec.planner.latency: latency is charged, free, or a multiple of what a plan took, such as x10 (got 'x')",
         ),
         (("cache:", "planner: {backend: recorded}\n  cache:"), "m: spec.planner: backend recorded needs recording: the plans.jsonl of an earlier run"),
+        (("cache:", "planner: {backend: ml}\n  cache:"), "m: spec.planner: backend ml needs modelFile: what `aura train` has written"),
+        (("cache:", "controls: [ml]\n  cache:"), "m: spec: control ml needs planner.modelFile: what `aura train` has written"),
         (("cache:", "controls: [noop, noop]\n  cache:"), "m: spec.controls: names a planner twice; each control is one further arm"),
         (("cache:", "executor: {ttlMin: 9, ttlMax: 3}\n  cache:"), "m: spec.executor: ttlMin must not be above ttlMax"),
     ],

@@ -9,6 +9,7 @@ from aura_planner.decision import Reasoner
 from aura_planner.reasoners.auto import choose
 from aura_planner.reasoners.bandit import BanditReasoner
 from aura_planner.reasoners.heuristic import HeuristicReasoner
+from aura_planner.reasoners.ml import MlReasoner
 from aura_planner.reasoners.model import ChatServer, ModelReasoner
 from aura_planner.reasoners.noop import NoopReasoner
 from aura_planner.reasoners.ollama import OllamaServer
@@ -33,6 +34,7 @@ def build(backend: str, spec: ExperimentSpec, base: Path, *, similar: bool) -> R
         "bandit": lambda: BanditReasoner(spec.seed),
         "random": lambda: RandomReasoner(spec.seed),
         "heuristic": lambda: HeuristicReasoner(spec.cache.ttl.thresholds[1]),
+        "ml": lambda: MlReasoner(base / (planner.model_file or ""), spec.trigger.every_events, spec.cache.ttl.thresholds[1]),
         "recorded": lambda: RecordedReasoner(base / (planner.recording or "")),
         "ollama": lambda: _ollama(spec, similar=similar),
         "auto": lambda: _auto(spec, similar=similar),
