@@ -299,6 +299,7 @@ impl Applier {
             Reply::Expired { now_ms } => {
                 refusal("expired", format!("the arm's clock stands at {now_ms} ms, after the plan's expires_at"))
             }
+            Reply::Vetoed => refusal("vetoed", "the guard of the run refused the plan".to_owned()),
             Reply::ForeignRun => refusal("foreign_run", "the arm serves another run".to_owned()),
             Reply::Early { .. } => refusal("redis_error", "early".to_owned()),
         };

@@ -66,6 +66,7 @@ fn reply(value: &Value) -> Option<Reply> {
         "early" => Reply::Early { now_ms },
         "expired" => Reply::Expired { now_ms },
         "duplicate" => Reply::Duplicate { before: counts, same_source: None },
+        "vetoed" => Reply::Vetoed,
         "foreign_run" => Reply::ForeignRun,
         _ => return None,
     })

@@ -106,6 +106,8 @@ pub enum Reply {
         before: Applied,
         same_source: Option<bool>,
     },
+    /// The guard of the run refused the plan before it came.
+    Vetoed,
     ForeignRun,
 }
 

@@ -33,8 +33,8 @@ NAME = r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$"
 """Names of Services are made from it: they begin with a letter, and have at most 63 characters with what is added."""
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
-BackendName = Literal["auto", "ollama", "openai", "heuristic", "bandit", "ml", "random", "noop", "recorded"]
-ControlName = Literal["heuristic", "bandit", "ml", "random", "noop"]
+BackendName = Literal["auto", "ollama", "openai", "heuristic", "bandit", "ml", "random", "adversarial", "noop", "recorded"]
+ControlName = Literal["heuristic", "bandit", "ml", "random", "adversarial", "noop"]
 
 THRESHOLDS = "thresholds must rise and lie between 0 and 1, such as [0.5, 0.8]"
 LATENCY = r"^(charged|free|x[0-9]{1,4})$"
@@ -186,6 +186,8 @@ class GuardSpec(ManifestModel):
         json_schema_extra={"pattern": SHARE},
         description="Share of the keys that no plan evicts or prefetches, to compare the others with.",
     )
+    ghost_check: bool = Field(True, description="Refuse plans that lose in a small copy of the cache over the last window.")
+    rollback: bool = Field(True, description="Take back levers that lose against the baseline.")
 
     @field_validator("backend_reads", "hold_out")
     @classmethod

@@ -75,6 +75,7 @@ class Plan(MessageModel):
     `apply_at` and `expires_at` are milliseconds of the arm's event clock; `issued_at` is a Unix time in seconds;
     `latency_s` is what the decision took and, when latency is charged, the distance of `apply_at` from the window's end.
     An empty plan with an `outcome` other than `planned` says why a window runs unplanned. `answer` is what a model said.
+    `guard` says why the guard of the run refused the plan; planners leave it empty.
     """
 
     evict: tuple[Text, ...] = ()
@@ -94,3 +95,4 @@ class Plan(MessageModel):
     outcome: PlanOutcome = "planned"
     reason: Text | None = None
     answer: Text | None = None
+    guard: Text | None = None

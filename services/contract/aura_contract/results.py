@@ -35,6 +35,7 @@ class WindowRecord(MessageModel):
     that were stored, `backend_reads` misses plus effective prefetches, `pressure` a fraction of the budget, `items` the keys
     in the arm, batch times in milliseconds (one round trip of at most 200 requests). `plan_id` is the plan applied in it.
     `held_requests` and `held_hits` are of the held-out keys, which no plan evicts or prefetches; both 0 where none are held out.
+    `rollback` says that the guard took the levers back at the window's end.
     """
 
     version: int = CONTRACT_VERSION
@@ -57,17 +58,23 @@ class WindowRecord(MessageModel):
     plan_id: str | None = None
     held_requests: int = 0
     held_hits: int = 0
+    rollback: bool = False
     batch_p50_ms: float
     batch_p99_ms: float
 
 
 class PlanCounts(MessageModel):
-    """Plans of one arm: decided by the planner, applied and refused by the executor; windows that ran unplanned, by reason."""
+    """Plans of one arm: decided by the planner, applied and refused by the executor; windows that ran unplanned, by reason.
+
+    `vetoed` counts, by reason, those of the refused plans that the guard refused, `rollbacks` the settings it took back.
+    """
 
     decided: int = 0
     applied: int = 0
     refused: int = 0
     unplanned: dict[str, int] = {}
+    vetoed: dict[str, int] = {}
+    rollbacks: int = 0
 
 
 class ArmResult(MessageModel):

@@ -30,9 +30,10 @@ def rising(context: ContextSnapshot) -> list[Candidate]:
 
 
 def falling(context: ContextSnapshot) -> list[Candidate]:
-    """Resident candidates whose demand at least halved since the window before, the least used first."""
-    fallen = [c for c in present(context) if c.trend < 0 and c.count <= -c.trend and c.intent == 0]
-    return sorted(fallen, key=lambda c: (c.frequency, c.count, -c.last_seen, c.id))
+    """Resident candidates that nobody asked for in the window, the least used first: the others would be missed at once."""
+    return sorted(
+        (c for c in present(context) if not c.count and not c.intent), key=lambda c: (c.frequency, c.count, -c.last_seen, c.id)
+    )
 
 
 def shortlist(context: ContextSnapshot, ranked: list[Candidate], limit: int) -> list[Candidate]:

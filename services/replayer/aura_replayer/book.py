@@ -23,6 +23,8 @@ class ArmPlans:
     applied: int = 0
     refused: int = 0
     unplanned: Counter[str] = field(default_factory=Counter)
+    vetoed: Counter[str] = field(default_factory=Counter)
+    rollbacks: int = 0
     recent: list[tuple[Plan, Receipt]] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     early: dict[str, Receipt] = field(default_factory=dict)
@@ -33,7 +35,9 @@ class ArmPlans:
 
     def counts(self) -> PlanCounts:
         """Counts as they go into the verdict."""
-        return PlanCounts(decided=self.decided, applied=self.applied, refused=self.refused, unplanned=dict(self.unplanned))
+        return PlanCounts(decided=self.decided, applied=self.applied, refused=self.refused, unplanned=dict(self.unplanned),
+            vetoed=dict(self.vetoed), rollbacks=self.rollbacks,
+        )  # fmt: skip
 
 
 def acts(plan: Plan) -> bool:
@@ -42,11 +46,16 @@ def acts(plan: Plan) -> bool:
 
 
 class PlanBook:
-    """One for all planned arms of a run; `on_applied` is called with each plan that took effect."""
+    """One for all planned arms of a run.
+
+    `judge` is asked about each plan that wants something and says why it is refused, or None; `on_applied` is called with each
+    that took effect.
+    """
 
     def __init__(self, arms: tuple[str, ...], logs: Mapping[str, JsonLines]) -> None:
         self._plan_log, self._receipt_log = logs["plans"], logs["receipts"]
         self.arms = {arm: ArmPlans() for arm in arms}
+        self.judge: Callable[[str, Plan], str | None] = lambda _arm, _plan: None
         self.on_applied: Callable[[str, Plan, Receipt], None] = lambda _arm, _plan, _receipt: None
 
     def expect(self, arm: str, window: int, *, exclusive: bool) -> bool:
@@ -65,7 +74,10 @@ class PlanBook:
         if state is None or plan.plan_id is None or plan.plan_id in state.seen:
             return
         state.seen.add(plan.plan_id)
-        self._plan_log.write(plan)
+        reason = self.judge(plan.arm or "", plan) if acts(plan) else None
+        if reason:
+            state.vetoed[reason] += 1
+        self._plan_log.write(plan.model_copy(update={"guard": reason}) if reason else plan)
         state.planner = plan.planner
         if plan.outcome in ("planned", "noop"):
             state.decided += 1

@@ -24,6 +24,7 @@ class PlanLost(RuntimeError):
 class Desk(Protocol):
     """Where a replay gets its plans from."""
 
+    judge: Callable[[str, Plan], str | None]
     on_applied: Callable[[str, Plan, Receipt], None]
 
     @property

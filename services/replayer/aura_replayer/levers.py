@@ -11,9 +11,21 @@ from aura_replayer.context.windows import Window
 from aura_replayer.rules.expansions import chosen
 from aura_replayer.source.items import Entries, ItemTable
 
-__all__ = ["ENTRY_BYTES", "FREQUENCY_WEIGHT", "HELD_OUT", "NO_FILL", "PREFETCH", "TTL_CLASS", "Stream", "encode_levers"]
+__all__ = [
+    "ENTRY",
+    "ENTRY_BYTES",
+    "FREQUENCY_WEIGHT",
+    "HELD_OUT",
+    "KEPT_NOT",
+    "NO_FILL",
+    "PREFETCH",
+    "TTL_CLASS",
+    "Stream",
+    "encode_levers",
+]
 
-ENTRY_BYTES = 5
+ENTRY = np.dtype([("bonus", ">u4"), ("flags", "u1")])
+ENTRY_BYTES = ENTRY.itemsize
 
 FREQUENCY_WEIGHT = {"none": 0.0, "low": 0.5, "medium": 2.0, "high": 8.0}
 """A in `priority = t + A * C * log2(frequency)`: docs/design.md has the measured effect of each."""
@@ -28,6 +40,7 @@ ALL_OTHERS = "*"
 """Stands for every category that a policy does not name."""
 
 TTL_CLASS = {"normal": 0, "long": 1, "short": 2, "none": 3}
+KEPT_NOT = TTL_CLASS["none"]
 NO_FILL = 4
 PREFETCH = 8
 """Flag of an entry that is no request but may be fetched for one to come."""
@@ -58,8 +71,8 @@ class Stream:
         return self.codes[start:stop], self.meta[start * ENTRY_BYTES : stop * ENTRY_BYTES], self.entries.part(start, stop)
 
     @classmethod
-    def of(cls, window: Window, policy: Policy, items: ItemTable, capacity_items: int) -> "Stream":
-        """A window's stream under a policy."""
+    def of(cls, window: Window, policy: Policy, items: ItemTable, capacity_items: int, *, packed: bool = True) -> "Stream":
+        """A window's stream under a policy; one that is not `packed` is for counting and has its requests' entries alone."""
         if policy == Policy() and not items.held_permille:
             return cls(window.codes, window.entries)
         codes, frequency, places, entries = window.codes, window.frequency, None, window.entries
@@ -70,7 +83,7 @@ class Stream:
             places = np.concatenate([[0], np.cumsum(after + 1)])
             codes = _woven(places, codes, window.expansions.items[fetched])
             frequency = _woven(places, frequency, window.expected[fetched])
-            entries = items.entries(codes)
+            entries = items.entries(codes) if packed else entries
         meta = encode_levers(policy, frequency, items.categories[codes], items.category_names, capacity_items)
         meta["flags"] |= HELD_OUT * items.held[codes].astype(np.uint8)
         if places is not None:
@@ -101,7 +114,7 @@ def encode_levers(
     `frequency` holds the decayed requests of the same item before each entry, shape (n,); `categories` their category
     codes, shape (n,).
     """
-    entries = np.zeros(len(frequency), [("bonus", ">u4"), ("flags", "u1")])
+    entries = np.zeros(len(frequency), ENTRY)
     bonus = FREQUENCY_WEIGHT[policy.frequency] * capacity_items * np.log2(frequency + 1.0)
     if policy.protect:
         bonus += PROTECTED_FILLS * capacity_items * np.isin(categories, _codes(policy.protect, category_names))

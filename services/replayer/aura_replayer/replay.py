@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from aura_replayer.context.message import ContextWriter
 from aura_replayer.context.snapshot import WorkloadBuilder
 from aura_replayer.context.windows import Window, windows, windows_ahead
 from aura_replayer.desk import Desk
+from aura_replayer.guard.guard import Guard
 from aura_replayer.lane import IN_FLIGHT, Lane
 from aura_replayer.levers import Stream
 from aura_replayer.source.clock import EventClock
@@ -69,7 +71,9 @@ class Replay:
         self._unended: Window | None = None
         self.asked = dict.fromkeys(desk.arms, 0)
         self._started = time.monotonic()
-        desk.on_applied = self._applied
+        desk.judge, desk.on_applied = self._judged, self._applied
+        guarded = sorted(self._exclusive) if not self._wall else []
+        self._guard = Guard(guarded, items, sizing.capacity_items, spec.seed)
 
     def run(self) -> int:
         """Replay to the end of the log or until `stop`; returns the number of log rows replayed."""
@@ -183,6 +187,29 @@ class Replay:
             if requests is not None:
                 self._levers(lane, requests)
 
+    def _judged(self, arm: str, plan: Plan) -> str | None:
+        reason = self._guard.judge(arm, plan) if self._spec.guard.ghost_check and not self._wall else None
+        if reason and plan.plan_id:
+            self._by_name[arm].arm.veto(plan.plan_id)
+        return reason
+
+    def _rolled_back(self, records: list[WindowRecord], number: int) -> list[WindowRecord]:
+        """Take back levers that do harm; the records say which."""
+        if not self._spec.guard.rollback:
+            return records
+        baseline = self._lanes[0].history[-1]
+        taken = []
+        for record in records:
+            lane = self._by_name[record.arm]
+            gain = lane.history[-1] - baseline
+            if record.arm in self._exclusive and self._guard.harmful(record.arm, number, lane.policy, gain):
+                lane.arm.rollback()
+                lane.refresh_policy()
+                lane.totals = replace(lane.totals, policy_version=lane.totals.policy_version + 1)
+                self._desk.arms[record.arm].rollbacks += 1
+                taken.append(record.arm)
+        return [record.model_copy(update={"rollback": record.arm in taken}) for record in records]
+
     def _applied(self, arm: str, plan: Plan, receipt: Receipt) -> None:
         lane = self._by_name[arm]
         lane.plan_id = plan.plan_id
@@ -205,6 +232,10 @@ class Replay:
         records = [lane.record(number, block, end_clock, after) for lane in self._lanes if lane.recorded < number]
         for lane in self._lanes[1:]:
             lane.scores.observe(lane.policy, lane.history[-1] - self._lanes[0].history[-1])
+        if self._exclusive and not self._wall:
+            lanes = {arm: self._by_name[arm] for arm in self._exclusive}
+            self._guard.observe(window, {arm: (lane.policy, lane.stream) for arm, lane in lanes.items()})
+            records = self._rolled_back(records, number)
         self._finish_window(records, block.first_row + len(block))
         at_the_end = block.first_row + len(block) >= self._rows
         if at_the_end or all(lane.done >= after for lane in self._lanes):
@@ -213,7 +244,8 @@ class Replay:
         for arm in self._desk.arms:
             lane, acts = self._by_name[arm], arm in self._exclusive
             if acts:
-                lane.arm.tick(end_clock)
+                # Not yet the moment from which plans apply: the guard sees them first.
+                lane.arm.tick(max(0, end_clock - 1))
             cache = self._cache_view(lane, window.snapshot.candidates if acts else NOTHING)
             context = self._writer.message(window.snapshot, arm, number, end_clock + valid, cache, outline=not acts)
             self._desk.ask(arm, number, context, exclusive=acts)

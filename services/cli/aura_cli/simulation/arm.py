@@ -11,13 +11,12 @@ from aura_contract.experiment import GuardSpec, TtlSpec
 from aura_contract.plan import Plan, Policy
 from aura_replayer.arm.base import Batch, Totals
 from aura_replayer.arm.limit import Memory, Room
+from aura_replayer.levers import ENTRY
 from aura_replayer.source.items import ItemTable
 from aura_simulator import TtlTiers
 from aura_simulator.arm import Applied, SimulatedCache
 
 __all__ = ["SimulatedArm"]
-
-ENTRY = np.dtype([("bonus", ">u4"), ("flags", "u1")])
 
 
 class SimulatedArm:
@@ -31,6 +30,7 @@ class SimulatedArm:
         self._policy = Policy()
         self._version = 0
         self._plans: dict[str, int] = {}
+        self.vetoed: set[str] = set()
 
     def _fresh(self, capacity: int) -> SimulatedCache:
         low, high = self._ttl.thresholds
@@ -111,6 +111,14 @@ class SimulatedArm:
     def memory(self) -> Memory:
         """See `Arm.memory`: there is none."""
         return Memory(0, 0, 0, 0, self.size())
+
+    def veto(self, plan_id: str) -> None:
+        """See `Arm.veto`."""
+        self.vetoed.add(plan_id)
+
+    def rollback(self) -> None:
+        """See `Arm.rollback`."""
+        self._policy, self._version = Policy(), self._version + 1
 
     def weigh(self) -> None:
         """Items have no weight."""

@@ -64,6 +64,8 @@ class LocalDesk(PlanBook):
         found = admissible(self._payloads[arm], self._caps)
         if isinstance(found, Refused):
             return _receipt(plan, started, outcome="refused", reason=found.reason)
+        if plan.plan_id in target.vetoed:
+            return _receipt(plan, started, outcome="refused", reason="vetoed", applied_at=target.now)
         if plan.expires_at is not None and target.now > plan.expires_at:
             return _receipt(plan, started, outcome="refused", reason="expired", applied_at=target.now)
         return _receipt(plan, started, outcome="applied", applied_at=target.now, **_carried_out(found, target.apply(found)))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from aura_contract.experiment import ExperimentSpec
 from aura_planner.decision import Reasoner
+from aura_planner.reasoners.adversarial import AdversarialReasoner
 from aura_planner.reasoners.auto import choose
 from aura_planner.reasoners.bandit import BanditReasoner
 from aura_planner.reasoners.heuristic import HeuristicReasoner
@@ -31,6 +32,7 @@ def build(backend: str, spec: ExperimentSpec, base: Path, *, similar: bool) -> R
     planner = spec.planner
     table: dict[str, Callable[[], Reasoner]] = {
         "noop": NoopReasoner,
+        "adversarial": AdversarialReasoner,
         "bandit": lambda: BanditReasoner(spec.seed),
         "random": lambda: RandomReasoner(spec.seed),
         "heuristic": lambda: HeuristicReasoner(spec.cache.ttl.thresholds[1]),

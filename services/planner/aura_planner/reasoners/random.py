@@ -4,7 +4,7 @@ from typing import get_args
 
 from aura_contract.context import Candidate, ContextSnapshot
 from aura_contract.plan import Admit, Frequency, Policy
-from aura_planner.candidates import absent, generator, present
+from aura_planner.candidates import absent, falling, generator
 from aura_planner.decision import Decision
 from aura_planner.rules import LADDER
 
@@ -31,6 +31,6 @@ class RandomReasoner:
 
         return Decision(
             seeds=draw(absent(context), context.caps.max_prefetch),
-            evict=draw(present(context), context.caps.max_evict),
+            evict=draw(falling(context), context.caps.max_evict),
             policy=policy,
         )

@@ -226,8 +226,23 @@ local function carry_out(argv, state, config)
   return {'applied', now, evicted, prefetched, kept_evict, kept_prefetch, dear}
 end
 
+-- aura_veto run plan_id: the plan is refused when it comes, unless it was carried out already. Returns 1 when it is in time.
+local function veto(_, argv)
+  if redis.call('HGET', STATE, 'run') ~= argv[1] or redis.call('HEXISTS', PLANS, argv[2]) == 1 then return 0 end
+  remember(argv[2], 'vetoed', 0, 0)
+  return 1
+end
+
+-- aura_rollback run: the levers are the baseline's again.
+local function rollback(_, argv)
+  if redis.call('HGET', STATE, 'run') ~= argv[1] then return 0 end
+  redis.call('HINCRBY', POLICY, 'version', 1)
+  redis.call('HDEL', POLICY, 'policy', 'plan_id', 'number')
+  return 1
+end
+
 -- aura_apply run plan_id window planner apply_at expires_at policy evicts prefetches key... (key value ttl)...: one plan, once.
--- Returns status (applied, early, expired, duplicate, foreign_run), event clock, effective evictions and prefetches, held-out ones,
+-- Returns status (applied, early, expired, duplicate, vetoed, foreign_run), event clock, effective evictions and prefetches, held-out ones,
 -- and prefetches beyond the budget of backend reads.
 local function apply(_, argv)
   local run, plan_id, apply_at, expires_at, policy = argv[1], argv[2], tonumber(argv[5]), tonumber(argv[6]), argv[7]
@@ -235,6 +250,7 @@ local function apply(_, argv)
   local state = {run = values[1], now = tonumber(values[2] or 0), plans = values[3] or 0, requests = values[4]}
   if not state.run or (run ~= '' and state.run ~= run) then return {'foreign_run', state.now, 0, 0, 0, 0, 0} end
   local done = redis.call('HGET', PLANS, plan_id)
+  if done and string.sub(done, 1, 7) == 'vetoed,' then return {'vetoed', state.now, 0, 0, 0, 0, 0} end
   if done then
     local evicted, prefetched = string.match(done, ',(%d+),(%d+)$')
     return {'duplicate', state.now, tonumber(evicted), tonumber(prefetched), 0, 0, 0}
@@ -288,6 +304,8 @@ end
 redis.register_function{function_name = 'aura_setup', callback = setup, flags = {'allow-oom'}}
 redis.register_function{function_name = 'aura_batch', callback = batch, flags = {'allow-oom'}}
 redis.register_function{function_name = 'aura_apply', callback = apply, flags = {'allow-oom'}}
+redis.register_function{function_name = 'aura_veto', callback = veto, flags = {'allow-oom'}}
+redis.register_function{function_name = 'aura_rollback', callback = rollback, flags = {'allow-oom'}}
 redis.register_function{function_name = 'aura_probe', callback = probe, flags = {'no-writes'}}
 redis.register_function{function_name = 'aura_memory', callback = memory_now, flags = {'no-writes'}}
 redis.register_function{function_name = 'aura_state', callback = state, flags = {'no-writes'}}

@@ -78,6 +78,12 @@ class Arm(Protocol):
     def memory(self) -> Memory:
         """What the server's memory is used for; nothing may be under way."""
 
+    def veto(self, plan_id: str) -> None:
+        """Have a plan refused that was not carried out yet."""
+
+    def rollback(self) -> None:
+        """Set the levers to the baseline's."""
+
     def weigh(self) -> None:
         """Learn anew what items take and other things use of the memory; nothing may be under way."""
 

@@ -144,6 +144,14 @@ class EventArm:
     def plan_applied(self, plan: Plan, prefetched: int) -> None:
         """The library counts on its own."""
 
+    def veto(self, plan_id: str) -> None:
+        """See `Arm.veto`."""
+        self._call("aura_veto", self._run, plan_id)
+
+    def rollback(self) -> None:
+        """See `Arm.rollback`."""
+        self._call("aura_rollback", self._run)
+
     def weigh(self) -> None:
         """See `Arm.weigh`."""
         if self._limit is not None:

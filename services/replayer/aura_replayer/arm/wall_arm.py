@@ -156,6 +156,12 @@ class WallArm:
         counts["evictions"] += len(plan.evict)
         self._totals = Totals(**counts, pressure=before.pressure, items=before.items)
 
+    def veto(self, plan_id: str) -> None:
+        """Plans are not held up here: at a live pace they apply when they come."""
+
+    def rollback(self) -> None:
+        """Levers do not exist here."""
+
     def weigh(self) -> None:
         """See `Arm.weigh`; the planned arm's executor has connections that the baseline has not."""
         limit = self._empty + self.memory().connections + self._budget if self._budget else 0
