@@ -98,6 +98,24 @@ fn expired_foreign_and_held_out() {
 }
 
 #[test]
+fn a_plan_that_the_guard_has_vetoed_is_refused() {
+    let world = World::with_arm(0);
+    let _executor = world.executor(&[]);
+    let (receipts, letters) = (world.receipts(), world.dead_letters());
+    world.tick(900);
+    let in_time: i64 = redis::cmd("FCALL").arg(&["aura_veto", "0", "run-1", "bad"]).query(&mut world.redis()).unwrap();
+    assert_eq!(in_time, 1);
+    world.publish(plan("bad", json!({"prefetch": [put("item:2", 60)]})));
+    let receipt = receipts.next();
+    assert_eq!(
+        (&receipt["plan_id"], &receipt["outcome"], &receipt["reason"]),
+        (&json!("bad"), &json!("refused"), &json!("vetoed"))
+    );
+    assert_eq!(letters.next()["reason"], json!("vetoed"));
+    assert_eq!(world.get("item:2"), None);
+}
+
+#[test]
 fn what_is_no_plan_becomes_a_dead_letter() {
     let world = World::with_arm(0);
     let _executor = world.executor(&[]);

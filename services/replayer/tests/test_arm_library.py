@@ -313,3 +313,29 @@ def test_the_library_and_the_item_table_hold_out_the_same_keys(new_redis: Callab
         refused = [apply_plan(arm, f"p{number}", evict=[str(number)])[4] == 1 for number in range(300)]
     assert refused == items.held.tolist()
     assert 10 <= sum(refused) <= 60
+
+
+def test_a_vetoed_plan_is_never_carried_out(running: EventArm) -> None:
+    ask(running, ["1"])
+    running.veto("p1")
+    assert apply_plan(running, "p1", evict=["1"], policy='{"frequency":"high"}')[0] == "vetoed"
+    assert running.resident([b"item:1"]) == [True]
+    assert (running.policy(), running.totals().policy_version) == (Policy(), 0)
+    assert apply_plan(running, "p2", evict=["1"])[0] == "applied"
+
+
+def test_a_veto_that_comes_too_late_changes_nothing(running: EventArm) -> None:
+    assert apply_plan(running, "p1", policy='{"frequency":"high"}')[0] == "applied"
+    running.veto("p1")
+    assert apply_plan(running, "p1")[0] == "duplicate"
+    assert running.policy() == Policy(frequency="high")
+
+
+def test_levers_that_are_taken_back_are_the_baselines(running: EventArm) -> None:
+    apply_plan(running, "p1", policy='{"frequency":"high"}')
+    running.rollback()
+    assert running.policy() == Policy()
+    assert ask(running, ["1"]).policy_version == 2
+    # What rules fetch without a policy belongs to no plan.
+    ask(running, ["2"], meta=flagged(PREFETCH))
+    assert ask(running, ["2"], first=1).prefetch_hits == 1

@@ -37,6 +37,7 @@ class SimulatedCache:
         self.now = 0
         self.plans = 0
         self.policy_number = 0
+        """Number of the plan that set the levers, 0 for none."""
 
     def __len__(self) -> int:
         return int(self._state.size[0])
@@ -77,7 +78,7 @@ class SimulatedCache:
             if not affordable(self._state, self._reads):
                 dear += 1
                 continue
-            store(self._state, code, int(self._state.counts[AT.requests]), self.now + ttl, self.plans)
+            store(self._state, code, int(self._state.counts[AT.requests]), self.now + ttl, self.plans + 1)
             self._state.counts[AT.prefetches] += 1
             stored += 1
         self._state.counts[AT.evictions] += len(gone)

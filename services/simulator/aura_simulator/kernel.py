@@ -37,8 +37,8 @@ AT = Counts()
 
 class State(NamedTuple):
     """A cache. By item code: `slot`, the item's place in `residents` or -1, its priority `level`, its `expiry` on the event clock
-    in ms, and the number of the plan that fetched it, 0 after its first hit (`plan`). `pool_*` are Redis' eviction candidates,
-    lowest level first. `size[0]` counts the residents, `size[1]` the pool; `random[0]` is the generator's state."""
+    in ms, and `plan`, one more than the number of the plan that fetched it, 0 after its first hit. `pool_*` are Redis' eviction
+    candidates, lowest level first. `size[0]` counts the residents, `size[1]` the pool; `random[0]` is the generator's state."""
 
     slot: NDArray[np.int32]
     level: NDArray[np.int64]
@@ -157,7 +157,7 @@ def serve(
         live = cache.slot[code] >= 0 and cache.expiry[code] > now
         if flag % 16 >= PREFETCH:
             if not live and kept and flag < HELD_OUT and affordable(cache, reads):
-                store(cache, code, level, now + ttls[flag % 4], number)
+                store(cache, code, level, now + ttls[flag % 4], number + 1)
                 counts[AT.prefetches] += 1
             continue
         request += 1
@@ -168,7 +168,7 @@ def serve(
             counts[AT.held_hits] += flag >= HELD_OUT
             cache.level[code] = level
             if cache.plan[code]:
-                cache.credit[cache.plan[code]] += 1
+                cache.credit[cache.plan[code] - 1] += 1
                 counts[AT.prefetch_hits] += 1
                 cache.plan[code] = 0
         elif kept and flag % 8 < NO_FILL:

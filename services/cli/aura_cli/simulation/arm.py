@@ -119,6 +119,7 @@ class SimulatedArm:
     def rollback(self) -> None:
         """See `Arm.rollback`."""
         self._policy, self._version = Policy(), self._version + 1
+        self._cache.policy_number = 0
 
     def weigh(self) -> None:
         """Items have no weight."""
