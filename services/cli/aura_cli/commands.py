@@ -16,7 +16,7 @@ from aura_cli.signals import StopSignals
 from aura_cli.supervisor import Supervisor
 from aura_cli.view import make_view
 from aura_contract.credentials import adopt
-from aura_contract.experiment import ExperimentSpec
+from aura_contract.experiment import AuraExperiment, ExperimentSpec
 from aura_contract.manifest import load_manifest
 from aura_data.errors import DataError, ServerError
 from aura_data.loading import load_catalogue
@@ -72,16 +72,14 @@ def run_experiment(
             raise
         finally:
             _clear_servers(errors, experiment.spec)
-        write_ceilings(experiment.spec, manifest.resolve().parent, folder, bad_rows)
-        report = write_report(folder)
-        show_outcome(console, read_verdict(folder), report)
+        _evidence(console, experiment, manifest, folder, bad_rows, signals)
 
 
 def simulate_experiment(
     console: Console, errors: Console, manifest: Path, out: Path | None, bad_rows: Literal["fail", "skip"], *, force: bool
 ) -> None:
     """`aura simulate`: from manifest to verdict and report, with simulated arms."""
-    from aura_cli.simulation.run import simulate  # noqa: PLC0415 - brings the compiled simulator, which takes a second
+    from aura_cli.simulation.run import Watcher, simulate  # noqa: PLC0415 - brings the compiled simulator, which takes a second
 
     with StopSignals() as signals:
         experiment = load_manifest(manifest)
@@ -94,13 +92,29 @@ def simulate_experiment(
         settings = RunSettings(load_manifest(copy), folder, f"{experiment.metadata.name}-simulated", folder, bad_rows)
         try:
             with make_view(console) as view:
-                simulate(settings, view, signals)
+                simulate(settings, Watcher(view), signals)
         except OSError:
             rundir.writable_or_raise(folder)
             raise
+        _evidence(console, experiment, manifest, folder, bad_rows, signals)
+
+
+def _evidence(
+    console: Console,
+    experiment: AuraExperiment,
+    manifest: Path,
+    folder: Path,
+    bad_rows: Literal["fail", "skip"],
+    signals: StopSignals,
+) -> None:
+    """What stands beside a verdict: ceilings, sensitivity to the planner's time, the report."""
+    from aura_cli.simulation.sensitivity import write_sensitivity  # noqa: PLC0415 - brings the compiled simulator
+
+    with console.status("computing ceilings and what a slower planner would lose"):
         write_ceilings(experiment.spec, manifest.resolve().parent, folder, bad_rows)
-        report = write_report(folder)
-        show_outcome(console, read_verdict(folder), report)
+        write_sensitivity(load_manifest(folder / rundir.MANIFEST), folder, bad_rows, signals)
+    report = write_report(folder)
+    show_outcome(console, read_verdict(folder), report)
 
 
 def _clear_servers(errors: Console, spec: ExperimentSpec) -> None:

@@ -10,10 +10,11 @@ import yaml
 from aura_cli.errors import InputError
 from aura_contract.experiment import AuraExperiment
 
-__all__ = ["default_folder", "prepare", "resolved", "writable_or_raise", "write_manifest"]
+__all__ = ["MANIFEST", "default_folder", "prepare", "resolved", "writable_or_raise", "write_manifest"]
 
 MANIFEST = "experiment.yaml"
-OURS = (MANIFEST, "windows.jsonl", "plans.jsonl", "receipts.jsonl", "verdict.json", "report.html", "sizing.json", "ceilings.json")
+RESULTS = ("windows.jsonl", "plans.jsonl", "receipts.jsonl", "verdict.json", "report.html")
+OURS = (MANIFEST, *RESULTS, "sizing.json", "ceilings.json", "sensitivity.json")
 LOGS = "logs"
 PROBE_BYTES = 65_536
 

@@ -8,6 +8,7 @@ from aura_evidence import bars, charts
 from aura_evidence.facts import Facts, gather
 from aura_evidence.folder import ReportError, RunFolder, read_folder
 from aura_evidence.frontier import frontier
+from aura_evidence.guarding import guarding
 from aura_evidence.moments import moments
 from aura_evidence.origins import Origins, origins
 from aura_evidence.page import fill, write_page
@@ -48,6 +49,7 @@ def render(folder: RunFolder) -> str:
         pictures=_pictures(folder, facts, found),
         origins=found,
         sensitivity=folder.sensitivity,
+        guarding=guarding(facts),
         moments=moments(facts, folder.plans, folder.receipts),
         receipts=_receipt_times(folder),
         manifest=folder.manifest,

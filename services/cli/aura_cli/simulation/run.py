@@ -9,15 +9,26 @@ from aura_cli.view import View
 from aura_contract.results import Progress, WindowRecord
 from aura_data.errors import DataError, ServerError
 from aura_planner.errors import SetupError
+from aura_replayer.monitor import Observer
 from aura_replayer.parts import RunSettings
 from aura_replayer.run import Run
 
-__all__ = ["simulate"]
+__all__ = ["Quiet", "Watcher", "simulate"]
 
 SHOW_SECONDS = 0.25
 
 
-class _Watcher:
+class Quiet:
+    """Shows nothing."""
+
+    def window(self, record: WindowRecord, batch_seconds: list[float]) -> None:
+        """See `Observer`."""
+
+    def update(self, progress: Progress) -> None:
+        """See `Observer`."""
+
+
+class Watcher:
     """Shows a run's progress, but not every window of it: a view takes longer than a window."""
 
     def __init__(self, view: View) -> None:
@@ -35,10 +46,10 @@ class _Watcher:
             self._view.show(progress)
 
 
-def simulate(settings: RunSettings, view: View, signals: StopSignals) -> None:
+def simulate(settings: RunSettings, watcher: Observer, signals: StopSignals) -> None:
     """Write the result files of a simulated run into its folder; raises AuraError."""
     try:
-        verdict = Run(settings, SimulatedParts(settings), _Watcher(view), lambda: signals.came).execute()
+        verdict = Run(settings, SimulatedParts(settings), watcher, lambda: signals.came).execute()
     except ServerError as error:
         raise PartLostError(str(error)) from error
     except (DataError, SetupError) as error:
