@@ -25,7 +25,7 @@ spec:
   cache: {capacity: 50%}
   planner: {backend: noop}
 """
-BACKENDS = "'auto', 'ollama', 'openai', 'heuristic', 'bandit', 'ml', 'random', 'noop' or 'recorded'"
+BACKENDS = "'auto', 'ollama', 'openai', 'heuristic', 'bandit', 'ml', 'random', 'adversarial', 'noop' or 'recorded'"
 LOG = "user,item,action\nu1,a,click\nu2,b,click\nu1,c,view\n"
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "Caps",
     "CategoryStat",
     "ContextSnapshot",
+    "GhostStat",
     "ItemStat",
     "LastPlan",
     "LeverStat",
@@ -162,12 +163,22 @@ class LeverStat(MessageModel):
     spread: float
 
 
+class GhostStat(MessageModel):
+    """What a level of `frequency` brings in a ghost, a small copy of the cache that no plan touches: the mean of its hit ratio
+    over that of level `none` in the windows so far, older ones counting less, and the standard deviation of that mean."""
+
+    frequency: Frequency
+    gain: float
+    error: float
+
+
 class CacheView(MessageModel):
     """The arm as measured at the window's end; hit ratios and pressure are fractions.
 
     `resident` lists the candidates' ids that are in the arm and not past their TTL. `standing` is for how many whole windows
     the setting of the levers has stood, and `levers` holds what each one that was tried has brought. `prefetches` and
-    `prefetch_hits` are counts of the window, `waste` is prefetches without a hit over misses in it.
+    `prefetch_hits` are counts of the window, `waste` is prefetches without a hit over misses in it. `ghosts` says what each level
+    of `frequency` would bring, without trying it; it is empty where no ghost has filled yet.
     """
 
     hit_ratio: float
@@ -183,6 +194,7 @@ class CacheView(MessageModel):
     prefetches: int = 0
     prefetch_hits: int = 0
     waste: float = 0.0
+    ghosts: tuple[GhostStat, ...] = ()
     levers: tuple[LeverStat, ...] = ()
 
 

@@ -63,7 +63,7 @@ def test_defaults() -> None:
         (("kind: AuraExperiment", ""), "m: kind: is required"),
         (
             ("cache:", "planner: {backend: gpt}\n  cache:"),
-            "m: spec.planner.backend: input should be 'auto', 'ollama', 'openai', 'heuristic', 'bandit', 'ml', 'random', 'noop' or 'recorded' (got 'gpt')",
+            "m: spec.planner.backend: input should be 'auto', 'ollama', 'openai', 'heuristic', 'bandit', 'ml', 'random', 'adversarial', 'noop' or 'recorded' (got 'gpt')",
         ),
         (
             ("cache:", "planner: {latency: x}\n  cache:"),

@@ -156,7 +156,9 @@ def _statistics(context: ContextSnapshot) -> list[str]:
 
 def _levers_so_far(context: ContextSnapshot) -> list[str]:
     tried = [f"{s.frequency}/{s.admit} {100 * s.gain:+.1f} in {s.windows:.0f}" for s in context.cache.levers[:TRIED]]
-    return [f"frequency/admit tried (points over LRU in windows): {'; '.join(tried)}"] if tried else []
+    lines = [f"frequency/admit tried (points over LRU in windows): {'; '.join(tried)}"] if tried else []
+    tests = [f"{ghost.frequency} {100 * ghost.gain:+.1f}" for ghost in context.cache.ghosts if ghost.frequency != "none"]
+    return [*lines, f"frequency on a small copy (points over LRU): {'; '.join(tests)}"] if tests else lines
 
 
 def _ahead(context: ContextSnapshot) -> list[str]:

@@ -57,6 +57,11 @@ def test_a_full_context_of_long_titles_fits(
     assert (len(prompt.system) + len(prompt.user)) / 4 <= 1500
 
 
+def test_what_ghosts_found_is_told(make_context: MakeContext) -> None:
+    ghosts = [{"frequency": level, "gain": gain, "error": 0.01} for level, gain in (("none", 0.0), ("high", 0.0512))]
+    assert "frequency on a small copy (points over LRU): high +5.1" in levers_prompt(make_context(cache={"ghosts": ghosts})).user
+
+
 def test_levers_answer_fits_into_sixty_tokens(make_context: MakeContext) -> None:
     prompt = levers_prompt(make_context(100), ("similar",))
     longest: dict[str, Any] = {}

@@ -13,6 +13,8 @@ from aura_contract.plan import Plan
 from aura_planner.enrichment import Enrichment
 from aura_planner.errors import SetupError
 from aura_planner.pipeline import Pipeline
+from aura_planner.reasoners.adversarial import AdversarialReasoner
+from aura_planner.reasoners.bandit import BanditReasoner
 from aura_planner.reasoners.heuristic import HeuristicReasoner
 from aura_planner.reasoners.random import RandomReasoner
 from aura_planner.reasoners.recorded import RecordedReasoner
@@ -94,7 +96,7 @@ def test_heuristic_actions(make_context: MakeContext) -> None:
     assert len(decision.seeds) == 20
     assert all(by_item[item].trend > 0 and by_item[item].id not in context.cache.resident for item in decision.seeds)
     assert decision.evict
-    assert all(by_item[item].trend < 0 and by_item[item].id in context.cache.resident for item in decision.evict)
+    assert all(not by_item[item].count and by_item[item].id in context.cache.resident for item in decision.evict)
     assert not HeuristicReasoner().decide(make_context(200, cache={"pressure": 0.5})).evict
 
 
@@ -133,3 +135,38 @@ def test_bad_recordings_are_named(tmp_path: Path, text: str | None, sentence: st
     with pytest.raises(SetupError, match=sentence) as caught:
         RecordedReasoner(path)
     assert str(path) in str(caught.value)
+
+
+def ghosts(**gains: float) -> dict[str, object]:
+    levels = ("none", "low", "medium", "high")
+    return {"ghosts": [{"frequency": level, "gain": gains.get(level, 0.0), "error": 0.01} for level in levels]}
+
+
+@pytest.mark.parametrize(
+    ("gains", "expected"),
+    [
+        ({"low": 0.05, "medium": 0.09, "high": 0.1}, "high"),
+        ({"low": 0.05, "medium": 0.1, "high": 0.095}, "high"),
+        ({"low": 0.05, "medium": 0.1, "high": 0.02}, "medium"),
+        ({"low": 0.004, "medium": 0.006, "high": 0.009}, "none"),
+        ({"low": -0.01, "medium": -0.05, "high": -0.2}, "none"),
+    ],
+)
+def test_what_ghosts_find_decides_before_it_was_tried(make_context: MakeContext, gains: dict[str, float], expected: str) -> None:
+    policy = HeuristicReasoner().decide(make_context(cache=ghosts(**gains))).policy
+    assert policy is not None
+    assert policy.frequency == expected
+    tried = BanditReasoner(1).decide(make_context(cache={**ghosts(**gains), "standing": 5}, window=9)).policy
+    assert tried is not None
+    assert tried.frequency == max(gains | {"none": 0.0}, key=lambda level: (gains | {"none": 0.0})[level])
+
+
+def test_the_adversary_does_its_worst_within_the_rules(make_context: MakeContext) -> None:
+    context = make_context(200)
+    decision = AdversarialReasoner().decide(context)
+    by_item = {c.item: c for c in context.workload.candidates.rows}
+    hottest = sorted((c.count for c in context.workload.candidates.rows if c.id in context.cache.resident), reverse=True)
+    assert [by_item[item].count for item in decision.evict] == hottest[:20]
+    assert not {by_item[item].id for item in decision.seeds} & set(context.cache.resident)
+    assert decision.policy is not None
+    assert decision.policy.ttl == {"*": "none"}

@@ -73,7 +73,7 @@ class Replay:
         self._started = time.monotonic()
         desk.judge, desk.on_applied = self._judged, self._applied
         guarded = sorted(self._exclusive) if not self._wall else []
-        self._guard = Guard(guarded, items, sizing.capacity_items, spec.seed)
+        self._guard = Guard(guarded, items, sizing.capacity_items, spec.trigger.every_events, spec.seed)
 
     def run(self) -> int:
         """Replay to the end of the log or until `stop`; returns the number of log rows replayed."""
@@ -272,6 +272,7 @@ class Replay:
             last_plans=tuple(_outcome(plan, receipt, credit) for plan, receipt in recent),
             standing=max(0, lane.scores.standing),
             levers=lane.scores.stats(),
+            ghosts=self._guard.levels.stats(),
             **_prefetching(lane.last),
         )
 

@@ -8,7 +8,7 @@ from aura_contract.plan import Plan, Policy
 from aura_data.catalog import EmptyCatalog
 from aura_replayer.context.snapshot import WorkloadSnapshot
 from aura_replayer.context.windows import Window
-from aura_replayer.guard.ghost import GHOST_ITEMS, Ghost, Sample, sampled
+from aura_replayer.guard.ghost import LEAST_ITEMS, Ghost, Sample, sampled
 from aura_replayer.guard.guard import PAUSE, STRIKES, Guard
 from aura_replayer.levers import Stream
 from aura_replayer.rules.expansions import Expansions
@@ -44,7 +44,7 @@ class World:
     def __init__(self, codes: np.ndarray) -> None:
         self.items = ItemTable(EmptyCatalog(), 16)
         self.windows = windows(codes, self.items)
-        self.guard = Guard(["aura"], self.items, CAPACITY, SEED)
+        self.guard = Guard(["aura"], self.items, CAPACITY, SIZE, SEED)
         self.policy = Policy()
 
     def pass_by(self, number: int) -> None:
@@ -124,6 +124,35 @@ def test_a_setting_that_wins_stays_and_a_new_one_is_judged_anew(world: World) ->
     assert [world.guard.harmful("aura", 10 + n, low, -0.004) for n in range(2)] == [False, False]
 
 
+def test_ghosts_find_the_level_that_suits_the_log() -> None:
+    world = World(skewed(8 * SIZE))
+    for number in range(8):
+        world.pass_by(number)
+    gains = {stat.frequency: stat.gain for stat in world.guard.levels.stats()}
+    assert gains["none"] == 0
+    assert 0.01 < gains["low"] < gains["high"]
+    assert all(stat.error < 0.02 for stat in world.guard.levels.stats())
+
+
+def test_ghosts_find_that_nothing_beats_lru_where_items_come_back_once_and_soon() -> None:
+    """Every item is asked for three times within 90 requests and never again."""
+    codes = np.concatenate(
+        [np.repeat(np.arange(start, start + 30), 1) for start in range(0, 8 * SIZE // 3, 30) for _ in range(3)]
+    )
+    world = World(codes[: 8 * SIZE // SIZE * SIZE])
+    for number in range(len(world.windows)):
+        world.pass_by(number)
+    stats = world.guard.levels.stats()
+    assert all(stat.gain <= stat.error for stat in stats)
+
+
+def test_before_a_ghost_has_filled_it_says_nothing() -> None:
+    world = World(skewed(2 * SIZE))
+    assert world.guard.levels.stats() == ()
+    world.pass_by(0)
+    assert world.guard.levels.stats() == ()
+
+
 def test_two_guards_over_the_same_log_judge_alike() -> None:
     answers = []
     for _ in range(2):
@@ -141,8 +170,9 @@ def test_a_ghost_stands_for_the_whole_cache() -> None:
     codes = skewed(30 * SIZE)
     items = ItemTable(EmptyCatalog(), 16)
     capacity = 1000
-    sample = Sample.of(capacity)
-    assert (sample.items, sample.share) == (GHOST_ITEMS, GHOST_ITEMS / capacity)
+    sample = Sample.of(capacity, SIZE)
+    assert (sample.items, sample.share) == (LEAST_ITEMS, LEAST_ITEMS / capacity)
+    assert Sample.of(10**6, SIZE).share == 300 / SIZE
     ghost, hits, seen = Ghost(sample.items, SEED), 0, 0
     for window in windows(codes, items):
         served = ghost.serve(sampled(Stream.of(window, Policy(), items, capacity), sample, window.first))
@@ -156,7 +186,7 @@ def test_a_ghost_stands_for_the_whole_cache() -> None:
 def test_a_ghost_as_large_as_the_cache_is_the_cache() -> None:
     codes = skewed(4 * SIZE, items=300)
     items = ItemTable(EmptyCatalog(), 16)
-    sample, ghost, hits = Sample.of(100), Ghost(100, SEED), 0
+    sample, ghost, hits = Sample.of(100, SIZE), Ghost(100, SEED), 0
     assert sample.share == 1
     for window in windows(codes, items):
         hits += sum(ghost.serve(sampled(Stream.of(window, Policy(), items, 100), sample, window.first)))

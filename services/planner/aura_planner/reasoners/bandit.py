@@ -5,7 +5,7 @@ import random
 from itertools import product
 from typing import get_args
 
-from aura_contract.context import ContextSnapshot, LeverStat
+from aura_contract.context import CacheView, ContextSnapshot, LeverStat
 from aura_contract.plan import Admit, Frequency, Policy
 from aura_planner.candidates import generator
 from aura_planner.decision import Decision
@@ -19,7 +19,8 @@ SETTINGS: tuple[Setting, ...] = tuple(product(get_args(Frequency), get_args(Admi
 
 EXPECTED_FREQUENCY: dict[Frequency, float] = {"none": -0.03, "low": -0.02, "medium": -0.01, "high": 0.0}
 EXPECTED_ADMIT: dict[Admit, float] = {"all": 0.0, "second_hit": -0.01, "frequent": -0.02}
-"""What a setting is expected to bring before it was tried, against `high` and `all`: the order of DESIGN 2.2, in small steps."""
+"""What a setting is expected to bring before it was tried, against `high` and `all`: the order of DESIGN 2.2, in small steps, and
+for the frequency what ghosts say, once they do."""
 
 UNCERTAIN = 0.006
 """Standard deviation of that expectation, in hit ratio."""
@@ -64,9 +65,9 @@ class BanditReasoner:
             return _levers(current, context)
         if all((stat.frequency, stat.admit) == BASELINE for stat in cache.levers):
             # All else is expected to be like what is tried first, so that had better be what mostly helps.
-            return _levers(max(SETTINGS, key=_expected), context)
+            return _levers(max(SETTINGS, key=lambda setting: _expected(setting, cache)), context)
         lots = generator(context, self._seed)
-        drawn = {setting: _draw(setting, cache.levers, lots) for setting in SETTINGS}
+        drawn = {setting: _draw(setting, cache, lots) for setting in SETTINGS}
         return _levers(max(SETTINGS, key=drawn.__getitem__), context)
 
 
@@ -84,20 +85,21 @@ def _loses(setting: Setting, stats: tuple[LeverStat, ...]) -> bool:
     return own is not None and own.gain < -LOSS
 
 
-def _expected(setting: Setting) -> float:
-    return EXPECTED_FREQUENCY[setting[0]] + EXPECTED_ADMIT[setting[1]]
+def _expected(setting: Setting, cache: CacheView) -> float:
+    told = next((ghost.gain for ghost in cache.ghosts if ghost.frequency == setting[0]), EXPECTED_FREQUENCY[setting[0]])
+    return told + EXPECTED_ADMIT[setting[1]]
 
 
-def _draw(setting: Setting, stats: tuple[LeverStat, ...], lots: random.Random) -> float:
+def _draw(setting: Setting, cache: CacheView, lots: random.Random) -> float:
     """One sample of the posterior of a setting's gain."""
     # The baseline's own setting says nothing of what the others bring.
-    tried = [stat for stat in stats if (stat.frequency, stat.admit) != BASELINE]
+    tried = [stat for stat in cache.levers if (stat.frequency, stat.admit) != BASELINE]
     windows = sum(stat.windows for stat in tried)
-    level = sum(stat.windows * (stat.gain - _expected((stat.frequency, stat.admit))) for stat in tried) / windows
+    level = sum(stat.windows * (stat.gain - _expected((stat.frequency, stat.admit), cache)) for stat in tried) / windows
     variance = sum(stat.windows * stat.spread**2 for stat in tried) / windows
     noise = max(NOISE**2, variance)
-    own = _of(setting, stats)
-    expected, uncertain = (0.0, EQUAL_ARMS) if setting == BASELINE else (level + _expected(setting), UNCERTAIN)
+    own = _of(setting, cache.levers)
+    expected, uncertain = (0.0, EQUAL_ARMS) if setting == BASELINE else (level + _expected(setting, cache), UNCERTAIN)
     prior_weight = noise / uncertain**2
     seen = own.windows if own else 0.0
     mean = (prior_weight * expected + seen * (own.gain if own else 0.0)) / (prior_weight + seen)

@@ -1,6 +1,6 @@
 """The planner of fixed rules: what a careful engineer would set without looking twice."""
 
-from aura_contract.context import ContextSnapshot
+from aura_contract.context import ContextSnapshot, GhostStat
 from aura_contract.plan import Admit, Frequency, Policy, TtlClass
 from aura_planner.candidates import falling, rising
 from aura_planner.decision import Decision
@@ -53,7 +53,7 @@ class HeuristicReasoner:
 
 
 def frequency(context: ContextSnapshot) -> Frequency:
-    """`high` wherever items come back, which helps on every trace measured (DESIGN §2.2); lower while it loses.
+    """The level that ghosts find best, or, before they tell, `high` wherever items come back (DESIGN 2.2); lower while it loses.
 
     What has lost against the baseline while it stood is not set again before that is half forgotten, and nothing is where no
     level has won. A level that is more than a point behind is lowered by one, and the full level is tried again every eighth
@@ -61,6 +61,8 @@ def frequency(context: ContextSnapshot) -> Frequency:
     """
     cache, returning = context.cache, 1 - _newcomers(context)
     target = LEVELS.index("high" if returning >= SOME else "medium" if returning >= RARE else "none")
+    if cache.ghosts:
+        target = LEVELS.index(promising(cache.ghosts))
     lost = {stat.frequency for stat in cache.levers if stat.windows >= ENOUGH and stat.gain < -EQUAL}
     won = {stat.frequency for stat in cache.levers if stat.frequency != "none" and stat.gain > EQUAL}
     if lost - {"none"} and not won:
@@ -73,6 +75,13 @@ def frequency(context: ContextSnapshot) -> Frequency:
     if context.window >= RETRY_WINDOWS and current < target and context.window % RETRY_WINDOWS:
         return LEVELS[current]
     return LEVELS[target]
+
+
+def promising(ghosts: tuple[GhostStat, ...]) -> Frequency:
+    """The highest level whose gain is the best one's but for chance; `none` where no gain is more than chance."""
+    best = max(ghosts, key=lambda ghost: ghost.gain)
+    able = [ghost.frequency for ghost in ghosts if ghost.gain > max(ghost.error, best.gain - best.error)]
+    return max(able, key=LEVELS.index, default="none")
 
 
 def admission(context: ContextSnapshot) -> Admit:

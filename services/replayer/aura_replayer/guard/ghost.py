@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from aura_replayer.levers import ENTRY, KEPT_NOT, NO_FILL, PREFETCH, Stream
 
-__all__ = ["GHOST_ITEMS", "Ghost", "Sample", "sampled"]
+__all__ = ["LEAST_ITEMS", "Ghost", "Sample", "sampled"]
 
-GHOST_ITEMS = 128
-"""Items that a ghost holds at the most: a window then takes about a millisecond."""
+LEAST_ITEMS, LEAST_REQUESTS = 128, 300
+"""Items that a ghost holds and requests that it sees in a window, about: it then takes half a millisecond for one."""
 
 SAMPLES = 5
 """Residents drawn for one eviction: half of what arms draw, since every draw costs a ghost as much as a hit."""
@@ -28,9 +28,9 @@ class Sample:
     items: int
 
     @classmethod
-    def of(cls, capacity_items: int) -> "Sample":
-        """For an arm of `capacity_items`."""
-        share = min(1.0, GHOST_ITEMS / capacity_items)
+    def of(cls, capacity_items: int, window_requests: int) -> "Sample":
+        """For an arm of `capacity_items` and windows of so many requests."""
+        share = min(1.0, max(LEAST_ITEMS / capacity_items, LEAST_REQUESTS / window_requests))
         return cls(share, max(1, round(share * capacity_items)))
 
     def holds(self, codes: NDArray[np.integer]) -> NDArray[np.bool_]:
@@ -60,6 +60,11 @@ class Ghost:
         self._levels: dict[int, int] = {}
         self._residents: list[int] = []
         self._state = 2 * seed + 1
+
+    @property
+    def full(self) -> bool:
+        """Whether it holds all that it can."""
+        return len(self._residents) >= self._size
 
     def copy(self) -> "Ghost":
         """One that goes on from here on its own."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from aura_contract.plan import Plan, Policy
 from aura_replayer.context.windows import Window
 from aura_replayer.guard.ghost import Ghost, Sample, sampled
+from aura_replayer.guard.levels import LevelGhosts
 from aura_replayer.levers import Stream
 from aura_replayer.source.items import ItemTable
 
@@ -60,19 +61,18 @@ class _Watched:
 class Guard:
     """Watches the `arms` whose planners can act; works on what the log and the arms' counters say, so it repeats with them."""
 
-    def __init__(self, arms: Sequence[str], items: ItemTable, capacity_items: int, seed: int) -> None:
+    def __init__(self, arms: Sequence[str], items: ItemTable, capacity_items: int, window_requests: int, seed: int) -> None:
         self._items, self._capacity = items, capacity_items
-        self._sample = Sample.of(capacity_items)
-        ghosts = [Ghost(self._sample.items, seed) for _ in range(len(arms) + 1)]
-        self._unplanned = ghosts[0]
-        self._unplanned_hits = np.zeros(0, np.bool_)
-        self._arms = {arm: _Watched(ghost, ghost) for arm, ghost in zip(arms, ghosts[1:], strict=True)}
+        self._sample = Sample.of(capacity_items, window_requests)
+        self.levels = LevelGhosts(self._sample, capacity_items, seed)
+        ghosts = [Ghost(self._sample.items, seed) for _ in arms]
+        self._arms = {arm: _Watched(ghost, ghost) for arm, ghost in zip(arms, ghosts, strict=True)}
         self._window: Window | None = None
 
     def observe(self, window: Window, stood: dict[str, tuple[Policy, Stream]]) -> None:
         """A window is over: the levers that `stood` at its end and what they made of it, by arm."""
         self._window = window
-        self._unplanned_hits = self._served(self._unplanned, self._stream(window, Policy()), window)
+        self.levels.observe(window)
         for arm, watched in self._arms.items():
             watched.stood, stream = stood[arm]
             watched.before = watched.ghost.copy()
@@ -104,7 +104,7 @@ class Guard:
 
     def _loses(self, watched: _Watched, window: Window, policy: Policy, evicted: list[int]) -> bool:
         """Whether the last window, once more with the plan, has clearly fewer hits than without any (McNemar 1947)."""
-        planned, unplanned = watched.hits, self._unplanned_hits
+        planned, unplanned = watched.hits, self.levels.plain_hits
         if evicted or policy != watched.stood:
             ghost = watched.before.copy()
             ghost.drop(evicted)
