@@ -34,6 +34,7 @@ NAME = r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$"
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 BackendName = Literal["auto", "ollama", "openai", "heuristic", "bandit", "ml", "random", "adversarial", "noop", "recorded"]
+TriggerName = Literal["drop", "pressure", "random"]
 ControlName = Literal["heuristic", "bandit", "ml", "random", "adversarial", "noop"]
 
 THRESHOLDS = "thresholds must rise and lie between 0 and 1, such as [0.5, 0.8]"
@@ -106,6 +107,25 @@ class TriggerSpec(ManifestModel):
     """When a window ends and the planner is asked."""
 
     every_events: int = Field(5000, ge=100, description="Log events a window.")
+    when: tuple[TriggerName, ...] = Field(
+        (), max_length=3, description="Ask only after windows in which one of these happened; after every window by default."
+    )
+    drop_points: float = Field(2.0, gt=0, le=100, description="drop: points of hit ratio below the mean of four windows before.")
+    pressure_points: float = Field(10.0, gt=0, le=100, description="pressure: points by which the memory pressure rose.")
+    random_share: str = Field(
+        "25%", json_schema_extra={"pattern": SHARE}, description="random: share of the windows, drawn by lot, as a control."
+    )
+
+    @field_validator("random_share")
+    @classmethod
+    def _share(cls, value: str) -> str:
+        parse_share(value)
+        return value
+
+    @property
+    def share(self) -> float:
+        """`random_share` as a fraction."""
+        return parse_share(self.random_share)
 
 
 class PlannerSpec(ManifestModel):

@@ -27,6 +27,7 @@ from aura_replayer.levers import Stream
 from aura_replayer.source.clock import EventClock
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
+from aura_replayer.trigger import Trigger
 
 __all__ = ["Replay"]
 
@@ -70,6 +71,7 @@ class Replay:
         self._exclusive = spec.acting_arms
         self._unended: Window | None = None
         self.asked = dict.fromkeys(desk.arms, 0)
+        self._triggers = {arm: Trigger(spec.trigger, spec.seed) for arm in desk.arms}
         self._started = time.monotonic()
         desk.judge, desk.on_applied = self._judged, self._applied
         guarded = sorted(self._exclusive) if not self._wall else []
@@ -243,6 +245,8 @@ class Replay:
         valid = PLAN_VALID_WINDOWS * max(1, end_clock - int(block.clock[0]))
         for arm in self._desk.arms:
             lane, acts = self._by_name[arm], arm in self._exclusive
+            if not self._triggers[arm].fires(number, lane.history, lane.totals.pressure):
+                continue
             if acts:
                 # Not yet the moment from which plans apply: the guard sees them first.
                 lane.arm.tick(max(0, end_clock - 1))
