@@ -14,6 +14,7 @@ from operator_scale import operator_benchmarks
 from planner import planner_benchmarks
 from replay import replay_benchmarks
 from results import RESULTS, Result, merge
+from simulation import simulation_benchmarks
 
 SUITES: dict[str, Callable[[], list[Result]]] = {
     "executor": executor_benchmarks,
@@ -21,6 +22,7 @@ SUITES: dict[str, Callable[[], list[Result]]] = {
     "operator": operator_benchmarks,
     "planner": planner_benchmarks,
     "replay": replay_benchmarks,
+    "simulation": simulation_benchmarks,
 }
 
 

@@ -120,13 +120,18 @@ class Verdict(MessageModel):
 
 
 class ArmProgress(MessageModel):
-    """Where one arm stands during a run; hit ratio and pressure are fractions, totals since the start."""
+    """Where one arm stands during a run; hit ratio and pressure are fractions, totals since the start.
+
+    `plans_vetoed` are those of the refused plans that the guard refused, `rollbacks` the levers that it took back.
+    """
 
     hit_ratio: float
     pressure: float
     plans_decided: int = 0
     plans_applied: int = 0
     plans_refused: int = 0
+    plans_vetoed: int = 0
+    rollbacks: int = 0
     unplanned: int = 0
 
 

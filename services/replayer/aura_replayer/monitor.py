@@ -64,6 +64,7 @@ class Monitor:
         self._pressure = Gauge("aura_memory_pressure_ratio", "Used memory over the budget.", ["arm"], registry=self.registry)
         self._items = Gauge("aura_cached_items", "Items in the cache.", ["arm"], registry=self.registry)
         self._plans = Gauge("aura_plans", "Plans so far, by outcome.", ["arm", "outcome"], registry=self.registry)
+        self._rollbacks = Gauge("aura_rollbacks", "Levers that the guard took back.", ["arm"], registry=self.registry)
         self._batches = BatchTimes()
         self.registry.register(self._batches)
         self._server: ThreadingHTTPServer | None = None
@@ -86,7 +87,9 @@ class Monitor:
             self._plans.labels(name, "decided").set(arm.plans_decided)
             self._plans.labels(name, "applied").set(arm.plans_applied)
             self._plans.labels(name, "refused").set(arm.plans_refused)
+            self._plans.labels(name, "vetoed").set(arm.plans_vetoed)
             self._plans.labels(name, "unplanned").set(arm.unplanned)
+            self._rollbacks.labels(name).set(arm.rollbacks)
 
     def serve(self, host: str, port: int) -> int:
         """Answer on host:port from a thread of its own; returns the port. Raises OSError when the port is taken."""

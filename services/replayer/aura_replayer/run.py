@@ -201,6 +201,8 @@ def _last_progress(verdict: Verdict) -> Progress:
             plans_decided=arm.plans.decided,
             plans_applied=arm.plans.applied,
             plans_refused=arm.plans.refused,
+            plans_vetoed=sum(arm.plans.vetoed.values()),
+            rollbacks=arm.plans.rollbacks,
             unplanned=sum(arm.plans.unplanned.values()),
         )
         for name, arm in verdict.arms.items()
@@ -226,5 +228,7 @@ def _arm_progress(lane: Lane, desk: Desk | None) -> ArmProgress:
         plans_decided=plans.decided if plans else 0,
         plans_applied=plans.applied if plans else 0,
         plans_refused=plans.refused if plans else 0,
+        plans_vetoed=sum(plans.vetoed.values()) if plans else 0,
+        rollbacks=plans.rollbacks if plans else 0,
         unplanned=sum(plans.unplanned.values()) if plans else 0,
     )
