@@ -142,7 +142,7 @@ def test_decision(model: Path, make_context: MakeContext, make_candidate: Callab
     assert [by_item[item] for item in decision.seeds] == sorted((by_item[item] for item in decision.seeds), reverse=True)
     likely = [value for item, value in by_item.items() if item not in resident and value >= LIKELY]
     assert sorted((by_item[item] for item in decision.seeds), reverse=True) == sorted(likely, reverse=True)[:20]
-    assert decision.policy == HeuristicReasoner(0.8).decide(context).policy
+    assert decision.policy == HeuristicReasoner().decide(context).policy
     assert MlReasoner(model, WINDOW, 0.8).decide(context) == decision
     assert reasoner.decide(make_context(rows, caps={"max_prefetch": 3})).seeds == decision.seeds[:3]
 
@@ -169,7 +169,7 @@ def test_contexts_without_candidates_get_levers_only(model: Path, make_context: 
     context = make_context(0, workload={"top_items": [], "top_categories": [], "sessions": []})
     decision = MlReasoner(model, WINDOW, 0.8).decide(context)
     assert (decision.seeds, decision.evict) == ((), ())
-    assert decision.policy == HeuristicReasoner(0.8).decide(context).policy
+    assert decision.policy == HeuristicReasoner().decide(context).policy
 
 
 def test_the_manifest_names_the_model(model: Path, make_spec: Callable[..., ExperimentSpec]) -> None:

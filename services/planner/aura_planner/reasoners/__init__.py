@@ -35,7 +35,7 @@ def build(backend: str, spec: ExperimentSpec, base: Path, *, similar: bool) -> R
         "adversarial": AdversarialReasoner,
         "bandit": lambda: BanditReasoner(spec.seed),
         "random": lambda: RandomReasoner(spec.seed),
-        "heuristic": lambda: HeuristicReasoner(spec.cache.ttl.thresholds[1]),
+        "heuristic": HeuristicReasoner,
         "ml": lambda: MlReasoner(base / (planner.model_file or ""), spec.trigger.every_events, spec.cache.ttl.thresholds[1]),
         "recorded": lambda: RecordedReasoner(base / (planner.recording or "")),
         "ollama": lambda: _ollama(spec, similar=similar),
@@ -55,7 +55,7 @@ def _ollama(spec: ExperimentSpec, *, similar: bool) -> Reasoner:
 
 def _auto(spec: ExperimentSpec, *, similar: bool) -> Reasoner:
     server = OllamaServer(spec.model_endpoint, spec.planner.model, spec.seed)
-    return choose(_model(server, spec, similar=similar), server.problem(), HeuristicReasoner(spec.cache.ttl.thresholds[1]))
+    return choose(_model(server, spec, similar=similar), server.problem(), HeuristicReasoner())
 
 
 def _model(server: ChatServer, spec: ExperimentSpec, *, similar: bool) -> ModelReasoner:

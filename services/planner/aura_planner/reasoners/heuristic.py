@@ -2,7 +2,7 @@
 
 from aura_contract.context import ContextSnapshot, GhostStat
 from aura_contract.plan import Admit, Frequency, Policy, TtlClass
-from aura_planner.candidates import falling, rising
+from aura_planner.candidates import rising
 from aura_planner.decision import Decision
 from aura_planner.rules import affordable_rules
 
@@ -24,24 +24,19 @@ ONE_TIMERS = 0.8
 
 
 class HeuristicReasoner:
-    """Levers from how repetitive the window is, seeds from what rises, evictions from what falls under pressure.
+    """Levers from what ghosts find and how repetitive the window is, rules within the budget, seeds from what rises.
 
-    `pressure` is the fraction of the budget from which the arm counts as full.
+    It evicts nothing: the arm's own order makes room where room is needed, and what the window did not ask for may yet be.
     """
 
     name = "heuristic"
     slow = False
 
-    def __init__(self, pressure: float = 0.8) -> None:
-        self._pressure = pressure
-
     def decide(self, context: ContextSnapshot) -> Decision:
         """Rules only; the same context gives the same decision."""
         seeds = [c.item for c in rising(context) if c.trend > 0 and c.count + c.intent >= 2]
-        evict = [c.item for c in falling(context)] if context.cache.pressure >= self._pressure else []
         return Decision(
             seeds=tuple(seeds[: context.caps.max_prefetch]),
-            evict=tuple(evict[: context.caps.max_evict]),
             policy=Policy(
                 frequency=frequency(context),
                 admit=admission(context),

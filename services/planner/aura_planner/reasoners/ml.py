@@ -41,7 +41,7 @@ class MlReasoner:
         except library.basic.LightGBMError as error:
             raise SetupError(f"{path}: LightGBM cannot read the model: {error}; {AGAIN}") from error
         self._pressure = pressure
-        self._levers = HeuristicReasoner(pressure)
+        self._levers = HeuristicReasoner()
         self._dead = DEAD * model.header.positives / model.header.rows
 
     def decide(self, context: ContextSnapshot) -> Decision:

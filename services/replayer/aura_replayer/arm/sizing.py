@@ -61,7 +61,7 @@ def wanted_items(spec: CacheSpec, distinct: int) -> int | None:
 
 def check_items(size: str, items: int, distinct: int) -> None:
     """Raises DataError where a cache of `size` holds too few `items`."""
-    if items < SMALLEST:
+    if items < min(SMALLEST, distinct):
         raise DataError(
             f"cache of {size} holds {items} of the log's {distinct} distinct items; an arm needs room for {SMALLEST}: "
             "raise cache.capacity or cache.memory, or replay a longer log"
@@ -87,7 +87,8 @@ def measure(arms: Sequence[Arm], spec: CacheSpec, items: ItemTable, log: LogSumm
     if wanted is None:
         assert spec.memory is not None
         budget = parse_bytes(spec.memory)
-        wanted = int(budget / per_item)
+        # Where nothing ever comes and goes there is no weight to be found, and any budget holds all there is.
+        wanted = int(budget / per_item) if per_item > 0 else len(log.requested)
         check_items(spec.memory, wanted, len(log.requested))
     else:
         budget = int(wanted * per_item)

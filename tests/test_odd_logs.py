@@ -1,0 +1,108 @@
+"""Logs that lack what planners live on, and a model that talks nonsense: less context, and a verdict all the same."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROWS = 12_000
+MANIFEST = """\
+apiVersion: aura.dev/v1alpha1
+kind: AuraExperiment
+metadata: {{name: odd}}
+spec:
+  workload: {{source: {{path: log.csv}}, columns: {columns}}}
+  cache: {{{cache}}}
+  trigger: {{everyEvents: 1000}}
+  planner: {planner}
+  controls: [bandit, random, noop, adversarial]
+"""
+GROUPED = "{time: null, user: user, session: session, item: item, action: null}"
+BARE = "{time: null, user: null, session: null, item: item, action: null}"
+POPULAR = np.random.default_rng(5).zipf(1.3, ROWS) % 2000
+
+
+def simulate(folder: Path, items: np.ndarray, columns: str, cache: str, planner: str = "{backend: heuristic}") -> dict[str, Any]:
+    rows = [f"u{number % 40},s{number // 12},{item}" for number, item in enumerate(items.tolist())]
+    (folder / "log.csv").write_text("user,session,item\n" + "\n".join(rows) + "\n")
+    (folder / "odd.yaml").write_text(MANIFEST.format(columns=columns, cache=cache, planner=planner))
+    argv = [sys.executable, "-m", "aura_cli", "simulate", "odd.yaml", "--out", "out"]
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "out" / "report.html").stat().st_size > 10_000
+    verdict: dict[str, Any] = json.loads((folder / "out" / "verdict.json").read_text())
+    assert {arm["requests"] for arm in verdict["arms"].values()} == {ROWS}
+    return verdict
+
+
+@pytest.mark.parametrize(
+    ("items", "columns", "cache"),
+    [
+        pytest.param(np.arange(ROWS), GROUPED, "capacity: 5%", id="all-distinct"),
+        pytest.param(np.zeros(ROWS, np.int64), GROUPED, "memory: 1Mi", id="one-item"),
+        pytest.param(POPULAR, BARE, "capacity: 5%", id="without-users"),
+        pytest.param(POPULAR, GROUPED, "capacity: 100%", id="everything-fits"),
+        pytest.param(POPULAR, GROUPED, "memory: 512Mi", id="far-too-large"),
+    ],
+)
+def test_every_odd_log_ends_in_a_verdict_and_no_planner_does_harm(
+    items: np.ndarray, columns: str, cache: str, tmp_path: Path
+) -> None:
+    arms = simulate(tmp_path, items, columns, cache)["arms"]
+    for name in ("aura", "bandit", "adversarial"):
+        assert arms[name]["hit_ratio"] >= arms["noop"]["hit_ratio"] - 0.002, name
+
+
+def test_one_item_and_a_share_of_it_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="cache of 5% holds 0 of the log's 1 distinct items; an arm needs room for 32"):
+        simulate(tmp_path, np.zeros(ROWS, np.int64), GROUPED, "capacity: 5%")
+
+
+class Nonsense(BaseHTTPRequestHandler):
+    """Speaks Ollama's protocol, but no sense."""
+
+    def do_GET(self) -> None:
+        self._answer({"models": [{"name": "babble:latest"}]})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer({"message": {"content": "42, of course! {"}, "done": True, "done_reason": "stop"})
+
+    def _answer(self, body: dict[str, Any]) -> None:
+        text = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def babble() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Nonsense)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_model_that_answers_nonsense_leaves_every_window_unplanned(babble: str, tmp_path: Path) -> None:
+    planner = f"{{backend: ollama, model: babble, endpoint: '{babble}', latency: free}}"
+    verdict = simulate(tmp_path, POPULAR, GROUPED, "capacity: 5%", planner)
+    arm = verdict["arms"]["aura"]
+    assert arm["plans"]["unplanned"] == {"invalid": ROWS // 1000 - 1}
+    assert arm["plans"]["decided"] == arm["prefetches"] == 0
+    assert arm["hit_ratio"] == verdict["arms"]["noop"]["hit_ratio"]
+    reasons = {
+        json.loads(line)["reason"] for line in (tmp_path / "out" / "plans.jsonl").read_text().splitlines() if '"aura"' in line
+    }
+    assert len(reasons) == 1
