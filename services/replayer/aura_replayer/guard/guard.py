@@ -92,7 +92,7 @@ class Guard:
         if window.number < watched.closed_at:
             return "breaker"
         reason: VetoReason | None = None
-        evicted = [self._items.code_of_key(key.encode()) for key in plan.evict]
+        evicted = [code for key in plan.evict if (code := self._items.known_key(key.encode(errors="replace"))) is not None]
         asked_for = int(np.isin(evicted, window.codes).sum())
         if asked_for > EVICTED_SHARE * len(window.codes):
             reason = "evictions"

@@ -113,14 +113,19 @@ class ItemTable:
             codes = list(map(self._codes.get, values))
         return np.asarray(np.array(codes, np.int32)[encoded.indices.to_numpy(zero_copy_only=False)])
 
-    def code_of_key(self, key: bytes) -> int:
-        """Code of the item with a cache key; one that was never seen is added."""
+    def known_key(self, key: bytes) -> int | None:
+        """Code of the item with a cache key, None for one that was never seen."""
         for code in range(len(self._by_key), len(self.keys)):
             self._by_key[self.keys[code]] = code
-        if key not in self._by_key:
-            self._by_key[key] = len(self.names)
+        return self._by_key.get(key)
+
+    def code_of_key(self, key: bytes) -> int:
+        """Code of the item with a cache key; one that was never seen is added."""
+        code = self.known_key(key)
+        if code is None:
+            code = len(self.names)
             self._add([unquote(key.decode().removeprefix(KEY_PREFIX))])
-        return self._by_key[key]
+        return code
 
     def entry_bytes(self, code: int, payload_bytes: int) -> int:
         """Bytes of an item's key and payload, of `payload_bytes` where the catalogue knows nothing of it."""
