@@ -20,7 +20,7 @@ from aura_operator.blueprint import Manifest
 from aura_operator.cluster.kinds import Kind, kind_of
 from aura_operator.naming import FIELD_MANAGER
 
-__all__ = ["EXPERIMENTS", "ApiError", "Cluster", "Selector", "connect"]
+__all__ = ["EXPERIMENTS", "ApiError", "Cluster", "Selector", "change_of", "connect"]
 
 EXPERIMENTS = Kind(API_VERSION, KIND)
 TIMEOUT = (5.0, 30.0)
@@ -141,7 +141,7 @@ class Cluster:
             for event in watcher.stream(
                 resource.get, namespace=namespace, serialize=False, allow_watch_bookmarks=True, **options
             ):
-                yield event["type"], event["raw_object"]
+                yield change_of(event)
         except (ApiException, DynamicApiError, urllib3.exceptions.HTTPError) as error:
             raise _error(error) from error
 
@@ -167,6 +167,13 @@ class Cluster:
         except (ApiException, DynamicApiError, urllib3.exceptions.HTTPError) as error:
             raise _error(error) from error
         return found
+
+
+def change_of(event: dict[str, Any] | None) -> tuple[str, Manifest]:
+    """Kind of change and object of a watch's event; raises ApiError for None, which a line becomes that was cut off."""
+    if event is None:
+        raise ApiError(0, "Unreadable", "the watch was cut off in the middle of a line")
+    return event["type"], event["raw_object"]
 
 
 def _error(error: Exception) -> ApiError:
