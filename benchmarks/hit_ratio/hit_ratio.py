@@ -16,6 +16,7 @@ import yaml
 sys.path.append(str(Path(__file__).parents[1]))
 
 from logs import LIMIT, Log, logs
+from page import replace_table
 from results import Result, merge
 from tail import HEAD, Part, tail_of
 
@@ -133,10 +134,7 @@ def main() -> None:
         return
     results = [result for log, capacity, found in measured for result in judged(log, capacity, found)]
     merge(results + [two_points(capacity, measured) for capacity in options.capacity.split(",")])
-    text = TABLE.read_text(encoding="utf-8")
-    before, _, after = text.partition("<!-- table -->\n")
-    rest = after.partition("<!-- end -->\n")[2]
-    TABLE.write_text(before + "<!-- table -->\n" + "\n".join(lines) + "\n<!-- end -->\n" + rest, encoding="utf-8")
+    replace_table(TABLE, lines)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from page import replace_table
 
 from aura_contract.plan import Plan, Prefetch
 
@@ -107,10 +108,7 @@ def main() -> None:
             keep(out, model, verdict)
             lines.append(line(out, model, verdict))
             print(lines[-1], flush=True)
-    text = TABLE.read_text(encoding="utf-8")
-    before, _, after = text.partition("<!-- table -->\n")
-    rest = after.partition("<!-- end -->\n")[2]
-    TABLE.write_text(before + "<!-- table -->\n" + "\n".join(lines) + "\n<!-- end -->\n" + rest, encoding="utf-8")
+    replace_table(TABLE, lines)
 
 
 if __name__ == "__main__":
