@@ -20,7 +20,7 @@ from aura_bus import ensure_topics
 from aura_cli.embedded import Household
 from aura_cli.embedded.kafka import start_broker
 from aura_cli.embedded.redis import start_redis
-from aura_contract.experiment import CacheSpec, TtlSpec
+from aura_contract.cache import CacheSpec, TtlSpec
 from aura_contract.manifest import parse_manifest
 from aura_contract.results import Verdict
 from aura_contract.topics import Topics

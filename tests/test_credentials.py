@@ -15,9 +15,9 @@ from aura_cli.embedded import Household
 from aura_cli.embedded.kafka import start_broker
 from aura_cli.embedded.redis import start_redis
 from aura_cli.embedded.services import find_executor
+from aura_contract.cache import TtlSpec
 from aura_contract.credentials import PARTS, Part, adopt, credentials
 from aura_contract.dependencies import DependenciesSpec
-from aura_contract.experiment import TtlSpec
 from aura_contract.manifest import ManifestError
 from aura_contract.results import Verdict
 from aura_data.catalog import MongoCatalog

@@ -14,7 +14,8 @@ from aura_cli.embedded import Household
 from aura_cli.embedded.redis import start_redis
 from aura_cli.simulation.arm import SimulatedArm
 from aura_contract.admissibility import Admissible, admissible
-from aura_contract.experiment import ExecutorSpec, GuardSpec, TtlSpec
+from aura_contract.cache import TtlSpec
+from aura_contract.limits import ExecutorSpec, GuardSpec
 from aura_data.catalog import EmptyCatalog
 from aura_replayer.arm.base import Batch
 from aura_replayer.arm.event_arm import EventArm

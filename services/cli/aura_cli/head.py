@@ -9,8 +9,9 @@ from typing import Literal
 
 import numpy as np
 
+from aura_contract.cache import CacheSpec
 from aura_contract.context import WorkloadView
-from aura_contract.experiment import CacheSpec, ExperimentSpec
+from aura_contract.experiment import ExperimentSpec
 from aura_contract.quantities import parse_bytes, parse_share
 from aura_contract.workload import WorkloadSpec
 from aura_data.catalog import open_catalog

@@ -11,7 +11,7 @@ from aura_cli.sweep.grid import Capacity, common, grid, own_capacity, parse_capa
 from aura_cli.sweep.runner import last_line
 from aura_cli.sweep.store import CELL, Store
 from aura_cli.sweep.view import duration, time_left
-from aura_contract.experiment import CacheSpec
+from aura_contract.cache import CacheSpec
 from aura_contract.plan import Policy
 from aura_contract.results import ArmResult, PlanCounts, Verdict, WindowRecord
 

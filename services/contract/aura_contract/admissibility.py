@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from aura_contract.base import CONTRACT_VERSION
-from aura_contract.experiment import ExecutorSpec
+from aura_contract.limits import ExecutorSpec
 from aura_contract.plan import Plan, Prefetch
 
 __all__ = [

@@ -2,7 +2,10 @@
 
 import re
 
-__all__ = ["parse_bytes", "parse_share"]
+__all__ = ["SHARE", "parse_bytes", "parse_share"]
+
+SHARE = r"^(100|\d{1,2}(\.\d+)?)%$"
+"""Form of a share in the schema."""
 
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _BYTES = re.compile(r"^(\d+(?:\.\d+)?)(|k|M|G|Ki|Mi|Gi)$")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aura_contract.admissibility import KEY_PREFIX, Admissible, Refused, admissible
-from aura_contract.experiment import ExecutorSpec
+from aura_contract.limits import ExecutorSpec
 from aura_contract.receipt import DeadLetter, Receipt
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -1,7 +1,7 @@
 """The last check of a plan: what we publish, the executor never refuses by rule."""
 
 from aura_contract.admissibility import MAX_PLAN_BYTES, admissible_actions
-from aura_contract.experiment import ExecutorSpec
+from aura_contract.limits import ExecutorSpec
 from aura_contract.plan import Plan
 
 __all__ = ["Guarded", "guarded"]

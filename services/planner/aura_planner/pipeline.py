@@ -5,7 +5,8 @@ import time
 from dataclasses import dataclass, replace
 
 from aura_contract.context import ContextSnapshot
-from aura_contract.experiment import ExecutorSpec, ExperimentSpec
+from aura_contract.experiment import ExperimentSpec
+from aura_contract.limits import ExecutorSpec
 from aura_contract.plan import Plan, Prefetch
 from aura_planner.decision import Decision, Reasoner, unplanned
 from aura_planner.enrichment import Enrichment

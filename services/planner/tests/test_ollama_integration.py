@@ -11,7 +11,7 @@ import pytest
 
 from aura_contract.admissibility import Admissible, admissible
 from aura_contract.context import ContextSnapshot
-from aura_contract.experiment import ExecutorSpec
+from aura_contract.limits import ExecutorSpec
 from aura_planner.enrichment import Enrichment
 from aura_planner.pipeline import Pipeline
 from aura_planner.prompt import keys_prompt, levers_prompt

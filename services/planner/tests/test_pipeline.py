@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from aura_contract.admissibility import Admissible, admissible
 from aura_contract.context import ContextSnapshot
-from aura_contract.experiment import ExecutorSpec, ExperimentSpec
+from aura_contract.experiment import ExperimentSpec
+from aura_contract.limits import ExecutorSpec
 from aura_contract.payload import Item, payload_of
 from aura_contract.plan import Plan, Policy, Prefetch
 from aura_planner.decision import Decision

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from aura_bus import ensure_topics
-from aura_contract.experiment import AuraExperiment, GuardSpec
+from aura_contract.experiment import AuraExperiment
+from aura_contract.limits import GuardSpec
 from aura_contract.topics import Topics
 from aura_data.catalog import Catalog
 from aura_replayer.arm.base import Arm

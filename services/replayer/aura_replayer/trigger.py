@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 
-from aura_contract.experiment import TriggerSpec
+from aura_contract.planner import TriggerSpec
 
 __all__ = ["Trigger"]
 

@@ -9,7 +9,7 @@ import pytest
 from aura_cli.embedded import Household
 from aura_cli.embedded.kafka import start_broker
 from aura_cli.embedded.redis import start_redis
-from aura_contract.experiment import TtlSpec
+from aura_contract.cache import TtlSpec
 from aura_replayer.arm.event_arm import EventArm
 
 

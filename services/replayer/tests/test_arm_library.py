@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 import redis
 
-from aura_contract.experiment import GuardSpec, TtlSpec
+from aura_contract.cache import TtlSpec
+from aura_contract.limits import GuardSpec
 from aura_contract.plan import Policy
 from aura_data.catalog import EmptyCatalog
 from aura_replayer.arm.base import ArmLost, Batch, Totals

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aura_contract.experiment import CacheSpec, TtlSpec
+from aura_contract.cache import CacheSpec, TtlSpec
 from aura_contract.workload import CatalogSpec, WorkloadSpec
 from aura_data.catalog import open_catalog
 from aura_replayer.arm.base import Batch

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aura_contract.experiment import TriggerSpec
+from aura_contract.planner import TriggerSpec
 from aura_replayer.trigger import Trigger
 
 LEVEL = [0.5, 0.5, 0.5, 0.5]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import redis
 
-from aura_contract.experiment import TtlSpec
+from aura_contract.cache import TtlSpec
 from aura_contract.plan import Plan, Prefetch
 from aura_replayer.arm.base import Batch, Totals
 from aura_replayer.arm.limit import Room

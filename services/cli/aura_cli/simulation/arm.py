@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aura_contract.admissibility import Admissible
-from aura_contract.experiment import GuardSpec, TtlSpec
+from aura_contract.cache import TtlSpec
+from aura_contract.limits import GuardSpec
 from aura_contract.plan import Plan, Policy
 from aura_replayer.arm.base import Batch, Totals
 from aura_replayer.arm.limit import Memory, Room

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from aura_cli.simulation.arm import SimulatedArm
 from aura_contract.admissibility import Admissible, Refused, admissible
 from aura_contract.context import ContextSnapshot
-from aura_contract.experiment import ExecutorSpec
+from aura_contract.limits import ExecutorSpec
 from aura_contract.plan import Plan
 from aura_contract.receipt import ActionCounts, Receipt
 from aura_planner.pipeline import Pipeline

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aura_cli.errors import InputError
-from aura_contract.experiment import CacheSpec
+from aura_contract.cache import CacheSpec
 from aura_contract.quantities import parse_bytes, parse_share
 
 __all__ = ["Capacity", "Cell", "common", "grid", "own_capacity", "parse_capacities", "seeds_from"]

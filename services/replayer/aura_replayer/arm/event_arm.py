@@ -10,7 +10,8 @@ from typing import Any
 from redis.connection import Connection
 
 from aura_contract.arm import POLICY_KEY, STATE_KEY
-from aura_contract.experiment import GuardSpec, TtlSpec
+from aura_contract.cache import TtlSpec
+from aura_contract.limits import GuardSpec
 from aura_contract.plan import Plan, Policy
 from aura_replayer.arm.base import COUNTERS, ArmLost, Batch, Totals, decoded
 from aura_replayer.arm.limit import Memory, MemoryLimit, Room

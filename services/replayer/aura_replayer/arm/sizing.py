@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aura_contract.experiment import CacheSpec
+from aura_contract.cache import CacheSpec
 from aura_contract.quantities import parse_bytes, parse_share
 from aura_data.tables import DataError
 from aura_replayer.arm.base import Arm, Batch

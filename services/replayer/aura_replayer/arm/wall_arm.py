@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aura_contract.arm import STATE_KEY
-from aura_contract.experiment import TtlSpec
+from aura_contract.cache import TtlSpec
 from aura_contract.plan import Plan, Policy
 from aura_replayer.arm.base import COUNTERS, Batch, Totals, decoded
 from aura_replayer.arm.limit import Memory, Room

@@ -5,7 +5,7 @@ import time
 
 from aura_contract.base import CONTRACT_VERSION
 from aura_contract.context import CacheView, Caps
-from aura_contract.experiment import ExecutorSpec, GuardSpec
+from aura_contract.limits import ExecutorSpec, GuardSpec
 from aura_replayer.context.snapshot import WorkloadSnapshot
 
 __all__ = ["ContextWriter"]

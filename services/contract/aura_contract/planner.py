@@ -1,0 +1,93 @@
+"""Who plans, when, and how its time is counted."""
+
+import re
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from aura_contract.base import ManifestModel, rules
+from aura_contract.dependencies import SecretRef
+from aura_contract.quantities import SHARE, parse_share
+
+__all__ = ["BackendName", "PlannerSpec", "TriggerSpec"]
+
+BackendName = Literal["auto", "ollama", "openai", "heuristic", "bandit", "ml", "random", "adversarial", "noop", "recorded"]
+TriggerName = Literal["drop", "pressure", "random"]
+
+LATENCY = r"^(charged|free|x[0-9]{1,4})$"
+NEEDS_RECORDING = "backend recorded needs recording: the plans.jsonl of an earlier run"
+NEEDS_MODEL_FILE = "backend ml needs modelFile: what `aura train` has written"
+NEEDS_MODEL = "backend openai needs endpoint and model"
+
+
+class TriggerSpec(ManifestModel):
+    """When a window ends and the planner is asked."""
+
+    every_events: int = Field(5000, ge=100, description="Log events a window.")
+    when: tuple[TriggerName, ...] = Field(
+        (), max_length=3, description="Ask only after windows in which one of these happened; after every window by default."
+    )
+    drop_points: float = Field(2.0, gt=0, le=100, description="drop: points of hit ratio below the mean of four windows before.")
+    pressure_points: float = Field(10.0, gt=0, le=100, description="pressure: points by which the memory pressure rose.")
+    random_share: str = Field(
+        "25%", json_schema_extra={"pattern": SHARE}, description="random: share of the windows, drawn by lot, as a control."
+    )
+
+    @field_validator("random_share")
+    @classmethod
+    def _share(cls, value: str) -> str:
+        parse_share(value)
+        return value
+
+    @property
+    def share(self) -> float:
+        """`random_share` as a fraction."""
+        return parse_share(self.random_share)
+
+
+class PlannerSpec(ManifestModel):
+    """Who plans for the arm `aura`, and how its time is counted."""
+
+    model_config = rules(
+        ("self.backend != 'recorded' || has(self.recording)", NEEDS_RECORDING),
+        ("self.backend != 'openai' || (has(self.endpoint) && has(self.model))", NEEDS_MODEL),
+        ("self.backend != 'ml' || has(self.modelFile)", NEEDS_MODEL_FILE),
+    )
+
+    backend: BackendName = "auto"
+    model: str | None = Field(None, description="Model name for ollama and openai, such as llama3.2:1b.")
+    endpoint: str | None = Field(None, description="Base url of the model server.")
+    style: Literal["levers", "keys"] = "levers"
+    mode: Literal["lockstep", "async"] = "lockstep"
+    latency: str = Field(
+        "charged",
+        json_schema_extra={"pattern": LATENCY},
+        description="Times of a plan's seconds that pass before it applies, such as x10; charged is x1, free x0.",
+    )
+    timeout_seconds: float = Field(60.0, gt=0, le=3600)
+    recording: str | None = Field(None, description="plans.jsonl of an earlier run, for backend recorded.")
+    model_file: str | None = Field(None, min_length=1, description="What `aura train` has written, for backend or control ml.")
+    replicas: int = Field(1, ge=0, le=64)
+    secret_ref: SecretRef | None = Field(None, description="Secret with the model server's api-key.")
+
+    @field_validator("latency")
+    @classmethod
+    def _latency(cls, value: str) -> str:
+        if not re.fullmatch(LATENCY, value):
+            raise ValueError("latency is charged, free, or a multiple of what a plan took, such as x10")
+        return value
+
+    @property
+    def latency_factor(self) -> int:
+        """How many times a plan's seconds pass on the experiment's clock before it applies."""
+        return int({"charged": "x1", "free": "x0"}.get(self.latency, self.latency)[1:])
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.backend == "recorded" and not self.recording:
+            raise ValueError(NEEDS_RECORDING)
+        if self.backend == "openai" and not (self.endpoint and self.model):
+            raise ValueError(NEEDS_MODEL)
+        if self.backend == "ml" and self.model_file is None:
+            raise ValueError(NEEDS_MODEL_FILE)
+        return self
