@@ -160,8 +160,8 @@ def planner_benchmarks() -> list[Result]:
         "noop": NoopReasoner(),
         "random": RandomReasoner(0),
         "heuristic": HeuristicReasoner(),
-        "model, levers": ModelReasoner(model, "levers", 60, similar=False),
-        "model, keys": ModelReasoner(model, "keys", 60, similar=False),
+        "model, levers": ModelReasoner(model, "levers", 60, Enrichment(None, None, 128)),
+        "model, keys": ModelReasoner(model, "keys", 60, Enrichment(None, None, 128)),
     }
     found = {name: measure(reasoner, WINDOWS) for name, reasoner in reasoners.items()}
     for name, figures in found.items():

@@ -40,11 +40,15 @@ class ItemStat(MessageModel):
 
 
 class CategoryStat(MessageModel):
-    """A most requested category: requests in the window and change against the window before."""
+    """A most requested category: requests in the window and change against the window before.
+
+    `affinity` is its share of what the window's users asked for before, the mean over those of them who have a past.
+    """
 
     category: str
     count: int
     trend: int
+    affinity: float = 0.0
 
 
 @dataclass(slots=True)
@@ -52,7 +56,8 @@ class Candidate:
     """An item that a plan may name, by its number `id` in this window.
 
     `count` and `trend` as in ItemStat; `frequency` is a decayed request count over all windows; `last_seen` is how many
-    log events ago it was requested last; `intent` counts non-request actions on it (carts, purchases) in the window.
+    log events ago it was requested last; `intent` counts non-request actions on it (carts, purchases) in the window;
+    `neighbours` are what sessions went on with after it, the likeliest first.
     """
 
     id: int
@@ -105,9 +110,13 @@ class Candidates(MessageModel):
 
 
 class SampleSession(MessageModel):
-    """The last events of one user (or session), oldest first, each as `action:item`."""
+    """The last events of one user (or session), oldest first, each as `action:item`.
+
+    `profile` names the categories that its user asked for most before, at most three.
+    """
 
     events: tuple[str, ...]
+    profile: tuple[str, ...] = ()
 
 
 class RuleOffer(MessageModel):

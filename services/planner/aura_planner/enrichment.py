@@ -45,15 +45,20 @@ class Enrichment:
         """Whether `similar` can be asked for at all."""
         return self._neighbours is not None
 
+    def rows(self, items: Sequence[str]) -> Mapping[str, Item]:
+        """What the catalogue has of `items`; nothing without one."""
+        if self._catalogue is None or not items:
+            return {}
+        try:
+            with self._looking:
+                return self._catalogue.lookup(items)
+        except Exception as error:  # noqa: BLE001 - a catalogue that went away only costs words
+            self._failed("catalogue", error)
+            return {}
+
     def payloads(self, items: Sequence[str]) -> dict[str, str]:
         """The value of each of `items`: the catalogue's words, or a plain payload for items it does not have."""
-        rows: Mapping[str, Item] = {}
-        if self._catalogue is not None and items:
-            try:
-                with self._looking:
-                    rows = self._catalogue.lookup(items)
-            except Exception as error:  # noqa: BLE001 - a catalogue that went away only costs words
-                self._failed("catalogue", error)
+        rows = self.rows(items)
         return {item: payload_of(rows[item]) if item in rows else plain_payload(item, self._payload_bytes) for item in items}
 
     def similar(self, items: Sequence[str], k: int) -> dict[str, tuple[str, ...]]:

@@ -55,8 +55,7 @@ def _serve(options: argparse.Namespace, experiment: AuraExperiment, stop: thread
     topics = Topics(spec.dependencies.kafka.topic_prefix)
     enrichment = open_enrichment(spec, base)
     pipelines = {
-        arm: Pipeline(build(backend, spec, base, similar=enrichment.has_neighbours), spec, enrichment)
-        for arm, backend in spec.planned_arms.items()
+        arm: Pipeline(build(backend, spec, base, enrichment), spec, enrichment) for arm, backend in spec.planned_arms.items()
     }
     ensure_topics(options.kafka, topics.partitions, timeout=KAFKA_WAIT_S)
     publisher = Publisher(options.kafka)

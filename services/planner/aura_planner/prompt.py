@@ -1,14 +1,15 @@
 """Prompts of both styles: a prefix that never changes within a run, so that the server keeps it, then the window, short."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from string import Template
 from typing import Any
 
-from aura_contract.context import Candidate, Caps, ContextSnapshot
+from aura_contract.context import Candidate, Caps, CategoryStat, ContextSnapshot, SampleSession
 from aura_contract.payload import key_of
+from aura_planner.alike import Alike
 from aura_planner.candidates import falling, present, rising, shortlist
 from aura_planner.decision import Expand
 from aura_planner.rules import AHEAD
@@ -19,7 +20,7 @@ __all__ = ["FANOUT", "MAX_PROMPT_CHARS", "KeysPrompt", "LeversPrompt", "Prompt",
 MAX_PROMPT_CHARS = 5_800
 """Just under 1,500 tokens at four UTF-8 bytes a token."""
 
-EXPANSIONS: dict[Expand, str] = {"covisit": "those seen in the same sessions", "similar": "those alike in words"}
+EXPANSIONS: dict[Expand, str] = {"covisit": "those that sessions went on with", "similar": "those alike in words"}
 FANOUT = 2
 LOAD, DROP, SEEDS, DROPS, CATEGORIES, PER_LIST = 8, 4, 5, 3, 5, 2
 TRIED = 4
@@ -53,24 +54,27 @@ class KeysPrompt(Prompt):
     items: Mapping[str, str]
 
 
-def levers_prompt(context: ContextSnapshot, offers: tuple[Expand, ...] = ()) -> LeversPrompt:
-    """Numbered options of a window; `offers` are the ways of expanding seeds that can be carried out."""
+def levers_prompt(context: ContextSnapshot, *, similar: bool = False, kin: tuple[Alike, ...] = ()) -> LeversPrompt:
+    """Numbered options of a window; `similar` says whether seeds can be expanded by likeness, `kin` are items like hot ones."""
     caps = context.caps
     seeds, drops = min(SEEDS, caps.max_prefetch), min(DROPS, caps.max_evict)
     load = shortlist(context, [c for c in rising(context) if c.count or c.intent], LOAD) if seeds else []
+    kin = kin if seeds else ()
+    first_drop = len(load) + len(kin) + 1
     drop = shortlist(context, falling(context), DROP) if drops else []
     categories = [stat for stat in context.workload.top_categories if stat.category][:CATEGORIES]
-    system = _levers_prefix(seeds, drops, offers)
+    # The whole choice whatever the window has, so that the prefix stays the same.
+    system = _levers_prefix(seeds, drops, ("covisit", "similar") if similar else ("covisit",))
+    offers = _expansions(load, similar=similar)
     lines = [*_statistics(context), *_levers_so_far(context), *_ahead(context), *_last_plans(context)]
-    lines += ["categories (number name requests change):"] if categories else []
-    lines += [f"{n} {quoted(s.category, 24)} {s.count} {s.trend:+d}" for n, s in enumerate(categories, 1)]
-    lines += _options("load", load, 1) + _options("drop", drop, len(load) + 1)
+    lines += _categories(categories)
+    lines += _options("load", load, 1) + _alike(kin, len(load) + 1) + _options("drop", drop, first_drop)
     return LeversPrompt(
         system=system,
         user=_joined(lines, MAX_PROMPT_CHARS - len(system)),
-        schema=_levers_schema(context, len(load), len(drop), len(categories), seeds, drops, offers),
-        load={n: c.item for n, c in enumerate(load, 1)},
-        drop={n: c.item for n, c in enumerate(drop, len(load) + 1)},
+        schema=_levers_schema(context, first_drop - 1, len(drop), len(categories), seeds, drops, offers),
+        load=dict(enumerate([*(c.item for c in load), *(k.item for k in kin)], 1)),
+        drop={n: c.item for n, c in enumerate(drop, first_drop)},
         categories=tuple(s.category for s in categories),
         max_seeds=seeds,
         max_drop=drops,
@@ -87,7 +91,7 @@ def keys_prompt(context: ContextSnapshot) -> KeysPrompt:
     lines = [f"Aura cache pressure: {context.cache.pressure:.0%}", *_statistics(context)[:2]]
     lines += ["top categories (requests change):"] if work.top_categories else []
     lines += [f"- {quoted(s.category, 24)} {s.count} {s.trend:+d}" for s in work.top_categories[:CATEGORIES] if s.category]
-    sessions = [" ".join(plain(event, 40) for event in s.events[-SESSION_EVENTS:]) for s in work.sessions[:SESSIONS]]
+    sessions = [_session(session) for session in work.sessions[:SESSIONS]]
     lines += ["recent sessions:", *(f"- {text}" for text in sessions)] if sessions else []
     top = [_Row(s.item, s.count, s.trend, s.title, s.category, s.brand) for s in work.top_items[:TOP_ITEMS]]
     more = [c for c in [*rising(context)[:RISING], *falling(context)[:RISING]] if c.item not in {row.item for row in top}]
@@ -105,6 +109,12 @@ def keys_prompt(context: ContextSnapshot) -> KeysPrompt:
             items[key] = row.item
             lines.append(line)
     return KeysPrompt(system, _joined(lines, MAX_PROMPT_CHARS - len(system)), _keys_schema(context.caps), items)
+
+
+def _session(session: SampleSession) -> str:
+    events = " ".join(plain(event, 40) for event in session.events[-SESSION_EVENTS:])
+    likes = ", ".join(quoted(category, 24) for category in session.profile)
+    return f"{events} by somebody who likes {likes}" if likes else events
 
 
 @dataclass(slots=True)
@@ -177,6 +187,29 @@ def _last_plans(context: ContextSnapshot) -> list[str]:
     return [f"last plans: {'; '.join(shown)}"] if shown else []
 
 
+def _expansions(load: list[Candidate], *, similar: bool) -> list[Expand]:
+    """Ways of expanding seeds that lead somewhere in this window."""
+    found: list[Expand] = ["covisit"] if any(candidate.neighbours for candidate in load) else []
+    return [*found, "similar"] if similar else found
+
+
+def _categories(categories: list[CategoryStat]) -> list[str]:
+    if not categories:
+        return []
+    rows = [f"{n} {quoted(s.category, 24)} {s.count} {s.trend:+d}" for n, s in enumerate(categories, 1)]
+    if any(s.affinity for s in categories):
+        rows = [f"{row} {s.affinity:.0%}" for row, s in zip(rows, categories, strict=True)]
+        return ["categories (number name requests change, share of what these users asked for before):", *rows]
+    return ["categories (number name requests change):", *rows]
+
+
+def _alike(kin: tuple[Alike, ...], first: int) -> list[str]:
+    if not kin:
+        return []
+    rows = [f"{n} {quoted(k.title, 28)} {quoted(k.category, 14)} like {quoted(k.like, 28)}" for n, k in enumerate(kin, first)]
+    return ["more to load, not asked for yet (number title category, what it is like):", *rows]
+
+
 def _options(name: str, options: list[Candidate], first: int) -> list[str]:
     if not options:
         return []
@@ -189,7 +222,7 @@ def _options(name: str, options: list[Candidate], first: int) -> list[str]:
 
 
 def _levers_schema(
-    context: ContextSnapshot, load: int, drop: int, categories: int, seeds: int, drops: int, offers: tuple[Expand, ...]
+    context: ContextSnapshot, load: int, drop: int, categories: int, seeds: int, drops: int, offers: Sequence[Expand]
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "frequency": {"enum": ["none", "low", "medium", "high"]},

@@ -11,6 +11,7 @@ import pytest
 
 from aura_contract.context import ContextSnapshot
 from aura_contract.experiment import ExperimentSpec
+from aura_planner.enrichment import Enrichment
 from aura_planner.errors import SetupError
 from aura_planner.ml.features import FEATURES, features
 from aura_planner.ml.fitting import Examples, auc, fit, log_loss
@@ -175,7 +176,7 @@ def test_contexts_without_candidates_get_levers_only(model: Path, make_context: 
 def test_the_manifest_names_the_model(model: Path, make_spec: Callable[..., ExperimentSpec]) -> None:
     spec = make_spec({"backend": "ml", "modelFile": model.name}, controls=["ml"])
     for backend in spec.planned_arms.values():
-        assert build(backend, spec, model.parent, similar=False).name == "ml"
+        assert build(backend, spec, model.parent, Enrichment(None, None, 128)).name == "ml"
 
 
 def test_models_of_no_use_are_named(model: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from aura_contract.context import ContextSnapshot
 from aura_planner.decision import Decision, Reasoner
+from aura_planner.enrichment import Enrichment
 from aura_planner.reasoners import build
 
 MakeContext = Callable[..., ContextSnapshot]
@@ -32,7 +33,7 @@ def openai(text: str | None, finish: str = "stop") -> dict[str, Any]:
 def reasoner(fake_server: Any, make_spec: Callable[..., Any]) -> Callable[..., Reasoner]:
     def make(backend: str = "ollama", **planner: Any) -> Reasoner:
         block = {"backend": backend, "model": "tiny", "endpoint": fake_server.url, "timeoutSeconds": 5, **planner}
-        return build(backend, make_spec(block, seed=7), Path(), similar=False)
+        return build(backend, make_spec(block, seed=7), Path(), Enrichment(None, None, 128))
 
     return make
 

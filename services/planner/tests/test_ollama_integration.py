@@ -51,7 +51,7 @@ def test_a_model_plans(
 ) -> None:
     block = {"backend": "ollama", "model": model, "endpoint": ollama, "style": style, "timeoutSeconds": 300}
     spec = make_spec(block, executor={"maxEvict": 3, "maxPrefetch": 3})
-    reasoner = build("ollama", spec, Path(), similar=False)
+    reasoner = build("ollama", spec, Path(), Enrichment(None, None, 128))
     pipeline = Pipeline(reasoner, spec, Enrichment(None, None, 128))
     outcomes = []
     for window in range(2 if model == MODELS[0] else 1):
@@ -81,7 +81,9 @@ def test_a_model_that_is_not_there(
     ollama: str, make_context: Callable[..., ContextSnapshot], make_spec: Callable[..., Any]
 ) -> None:
     spec = make_spec({"backend": "ollama", "model": "absent:1b", "endpoint": ollama})
-    decision = build("ollama", spec, Path(), similar=False).decide(make_context())
+    decision = build("ollama", spec, Path(), Enrichment(None, None, 128)).decide(make_context())
     assert decision.outcome == "unreachable"
     assert "run ollama pull absent:1b" in (decision.reason or "")
-    assert build("auto", spec, Path(), similar=False).name.startswith("heuristic (auto: model absent:1b is not on the server")
+    assert build("auto", spec, Path(), Enrichment(None, None, 128)).name.startswith(
+        "heuristic (auto: model absent:1b is not on the server"
+    )

@@ -1,7 +1,7 @@
 """What a model is told: a prefix that never changes, few tokens, and no way in for text from the log."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aura_contract.context import ContextSnapshot
+from aura_contract.payload import Item
+from aura_planner.alike import Alike, alike
+from aura_planner.enrichment import Enrichment
 from aura_planner.prompt import MAX_PROMPT_CHARS, keys_prompt, levers_prompt
 from aura_planner.untrusted import plain
 
 MakeContext = Callable[..., ContextSnapshot]
 GOLDEN = Path(__file__).parent / "golden"
+KIN = (Alike("i900", "Tea of the hills", "cat1", "Title of item 5"),)
 
 
 @pytest.mark.parametrize("style", ["levers", "keys"])
@@ -27,7 +31,7 @@ def test_golden(style: str, make_context: MakeContext) -> None:
             ]
         }
     )
-    prompt = levers_prompt(context, ("similar",)) if style == "levers" else keys_prompt(context)
+    prompt = levers_prompt(context, similar=True, kin=KIN) if style == "levers" else keys_prompt(context)
     text = f"{prompt.system}\n----\n{prompt.user}\n----\n{json.dumps(prompt.schema, indent=1)}\n"
     path = GOLDEN / f"{style}.txt"
     assert text == path.read_text(encoding="utf-8"), "if the change is meant, write the new text to the golden file"
@@ -62,8 +66,49 @@ def test_what_ghosts_found_is_told(make_context: MakeContext) -> None:
     assert "frequency on a small copy (points over LRU): high +5.1" in levers_prompt(make_context(cache={"ghosts": ghosts})).user
 
 
+def test_past_categories_and_likes_are_told(make_context: MakeContext) -> None:
+    workload = {
+        "top_categories": [{"category": "Tea", "count": 5, "trend": 1, "affinity": 0.423}],
+        "sessions": [{"events": ["click:1"], "profile": ["Tea", 'Ca"kes']}],
+    }
+    context = make_context(workload=workload)
+    assert '\n1 "Tea" 5 +1 42%\n' in levers_prompt(context).user
+    assert """- click:1 by somebody who likes "Tea", "Ca'kes\"""" in keys_prompt(context).user
+
+
+def test_seeds_are_expanded_by_sessions_only_where_one_of_them_goes_on(
+    make_context: MakeContext, make_candidate: Callable[..., Any]
+) -> None:
+    rows = [make_candidate(1, neighbours=["c1"]), make_candidate(2)]
+    prompts = [levers_prompt(make_context(rows, cache={"resident": resident})) for resident in ([], [0])]
+    assert prompts[0].schema["properties"]["expand"] == {"enum": ["none", "covisit"]}
+    assert "expand" not in prompts[1].schema["properties"]
+    assert prompts[0].system == prompts[1].system
+
+
+class Books:
+    """A catalogue and neighbours in one."""
+
+    def lookup(self, items: Sequence[str]) -> dict[str, Item]:
+        return {item: Item(item=item, title=f"About {item}", category="c") for item in items if item != "n2"}
+
+    def similar(self, items: Sequence[str], k: int) -> dict[str, list[str]]:
+        return {item: [f"n{place}" for place in range(k)] + ["i1"] for item in items}
+
+
+def test_cold_items_that_are_like_hot_ones_are_on_offer(make_context: MakeContext) -> None:
+    context = make_context(workload={"top_items": [{"item": "i1", "count": 9, "trend": 2, "title": "Green tea"}]})
+    kin = alike(context, Enrichment(Books(), Books(), 64))
+    assert kin == (Alike("n0", "About n0", "c", "Green tea"), Alike("n1", "About n1", "c", "Green tea"))
+    prompt = levers_prompt(context, similar=True, kin=kin)
+    assert '\n9 "About n0" "c" like "Green tea"\n' in prompt.user
+    assert (prompt.load[9], prompt.load[10]) == ("n0", "n1")
+    assert min(prompt.drop) == 11
+    assert not alike(context, Enrichment(Books(), None, 64))
+
+
 def test_levers_answer_fits_into_sixty_tokens(make_context: MakeContext) -> None:
-    prompt = levers_prompt(make_context(100), ("similar",))
+    prompt = levers_prompt(make_context(100), similar=True)
     longest: dict[str, Any] = {}
     for name, field in prompt.schema["properties"].items():
         if "enum" in field:

@@ -11,8 +11,7 @@ from aura_replayer.context.windows import Window
 from aura_replayer.levers import ENTRY_BYTES, PREFETCH, Stream
 from aura_replayer.rules.covisit import Covisits
 from aura_replayer.rules.expansions import COVISIT, HISTORY, MOST, Expansions, chosen, offers
-from aura_replayer.rules.history import History
-from aura_replayer.rules.users import ITEMS_EACH
+from aura_replayer.rules.history import ITEMS_EACH, History
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.spool import EventBlock
 

@@ -71,7 +71,7 @@ class SimulatedParts:
         enrichment = open_enrichment(spec, base)
         pipelines = {}
         for arm, backend in spec.planned_arms.items():
-            reasoner = build(backend, spec, base, similar=enrichment.has_neighbours)
+            reasoner = build(backend, spec, base, enrichment)
             # Rules decide in milliseconds that differ from run to run; only what a model takes is worth charging.
             pipelines[arm] = Pipeline(reasoner, spec, enrichment, instant=not reasoner.slow)
         simulated = {arm.name: arm for arm in arms if isinstance(arm, SimulatedArm)}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from aura_contract.experiment import ExperimentSpec
 from aura_planner.decision import Reasoner
+from aura_planner.enrichment import Enrichment
 from aura_planner.reasoners.adversarial import AdversarialReasoner
 from aura_planner.reasoners.auto import choose
 from aura_planner.reasoners.bandit import BanditReasoner
@@ -23,10 +24,10 @@ __all__ = ["build"]
 log = logging.getLogger(__name__)
 
 
-def build(backend: str, spec: ExperimentSpec, base: Path, *, similar: bool) -> Reasoner:
+def build(backend: str, spec: ExperimentSpec, base: Path, enrichment: Enrichment) -> Reasoner:
     """The reasoner of one arm; raises SetupError with a sentence when it cannot work at all.
 
-    `base` is the folder that relative paths of the manifest start from, and `similar` says whether neighbours are at hand.
+    `base` is the folder that relative paths of the manifest start from; models are told what `enrichment` finds.
     A model server that is away is no SetupError: windows run unplanned until it comes.
     """
     planner = spec.planner
@@ -38,25 +39,25 @@ def build(backend: str, spec: ExperimentSpec, base: Path, *, similar: bool) -> R
         "heuristic": HeuristicReasoner,
         "ml": lambda: MlReasoner(base / (planner.model_file or ""), spec.trigger.every_events, spec.cache.ttl.thresholds[1]),
         "recorded": lambda: RecordedReasoner(base / (planner.recording or "")),
-        "ollama": lambda: _ollama(spec, similar=similar),
-        "auto": lambda: _auto(spec, similar=similar),
-        "openai": lambda: _model(OpenAiServer(spec.model_endpoint or "", planner.model or "", spec.seed), spec, similar=similar),
+        "ollama": lambda: _ollama(spec, enrichment),
+        "auto": lambda: _auto(spec, enrichment),
+        "openai": lambda: _model(OpenAiServer(spec.model_endpoint or "", planner.model or "", spec.seed), spec, enrichment),
     }
     return table[backend]()
 
 
-def _ollama(spec: ExperimentSpec, *, similar: bool) -> Reasoner:
+def _ollama(spec: ExperimentSpec, enrichment: Enrichment) -> Reasoner:
     server = OllamaServer(spec.model_endpoint, spec.planner.model, spec.seed)
     problem = server.problem()
     if problem:
         log.warning("%s; windows run unplanned until that is mended", problem)
-    return _model(server, spec, similar=similar)
+    return _model(server, spec, enrichment)
 
 
-def _auto(spec: ExperimentSpec, *, similar: bool) -> Reasoner:
+def _auto(spec: ExperimentSpec, enrichment: Enrichment) -> Reasoner:
     server = OllamaServer(spec.model_endpoint, spec.planner.model, spec.seed)
-    return choose(_model(server, spec, similar=similar), server.problem(), HeuristicReasoner())
+    return choose(_model(server, spec, enrichment), server.problem(), HeuristicReasoner())
 
 
-def _model(server: ChatServer, spec: ExperimentSpec, *, similar: bool) -> ModelReasoner:
-    return ModelReasoner(server, spec.planner.style, spec.planner.timeout_seconds, similar=similar)
+def _model(server: ChatServer, spec: ExperimentSpec, enrichment: Enrichment) -> ModelReasoner:
+    return ModelReasoner(server, spec.planner.style, spec.planner.timeout_seconds, enrichment)

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from aura_contract.context import ContextSnapshot
+from aura_planner.alike import alike
 from aura_planner.answers import keys_decision, levers_decision
-from aura_planner.decision import Decision, Expand, unplanned
+from aura_planner.decision import Decision, unplanned
+from aura_planner.enrichment import Enrichment
 from aura_planner.parsing import AnswerError
 from aura_planner.prompt import KeysPrompt, LeversPrompt, Prompt, keys_prompt, levers_prompt
 from aura_planner.reasoners.http import ModelTimeout, ModelUnreachable
@@ -45,11 +47,11 @@ class ModelReasoner:
 
     slow = True
 
-    def __init__(self, server: ChatServer, style: Literal["levers", "keys"], timeout: float, *, similar: bool) -> None:
+    def __init__(self, server: ChatServer, style: Literal["levers", "keys"], timeout: float, enrichment: Enrichment) -> None:
         self._server = server
         self._style = style
         self._timeout = timeout
-        self._offers: tuple[Expand, ...] = ("similar",) if similar else ()
+        self._enrichment = enrichment
 
     @property
     def name(self) -> str:
@@ -58,7 +60,7 @@ class ModelReasoner:
 
     def decide(self, context: ContextSnapshot) -> Decision:
         """Ask the model; an answer that does not pass every check leaves the window unplanned, with the reason."""
-        prompt = keys_prompt(context) if self._style == "keys" else levers_prompt(context, self._offers)
+        prompt = self._prompt(context)
         started = time.monotonic()
         reply: Reply | None = None
         try:
@@ -80,6 +82,12 @@ class ModelReasoner:
             prompt_tokens=reply.prompt_tokens,
             answer_tokens=reply.answer_tokens,
         )
+
+    def _prompt(self, context: ContextSnapshot) -> Prompt:
+        if self._style == "keys":
+            return keys_prompt(context)
+        kin = alike(context, self._enrichment)
+        return levers_prompt(context, similar=self._enrichment.has_neighbours, kin=kin)
 
 
 def _decided(reply: Reply, prompt: Prompt, context: ContextSnapshot) -> Decision:

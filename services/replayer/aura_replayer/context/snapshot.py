@@ -10,7 +10,8 @@ from pydantic_core import to_json
 
 from aura_contract.context import context_id
 from aura_replayer.context.aggregator import ContextAggregator
-from aura_replayer.rules.expansions import Expansions, offers
+from aura_replayer.context.learning import Lessons
+from aura_replayer.rules.expansions import offers
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
 
@@ -23,6 +24,7 @@ MOST_REQUESTED = 200
 RISING = 150
 INTENDED = 50
 TITLE_CHARS = 80
+PROFILE = 3
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class WorkloadBuilder:
         self._log = log
         self._category_before: dict[int, int] = {}
 
-    def build(self, end_clock: int, expansions: Expansions) -> WorkloadSnapshot:
-        """The snapshot of the window that the aggregator has just observed; `end_clock` in ms, `expansions` what rules found."""
+    def build(self, end_clock: int, lessons: Lessons) -> WorkloadSnapshot:
+        """The snapshot of the window that the aggregator has just observed; `end_clock` in ms, `lessons` from the same window."""
         seen = self._aggregator
         block = seen.window
         intents = self._intents()
@@ -65,10 +67,10 @@ class WorkloadBuilder:
             "distinct_items": len(seen.items),
             "new_items": seen.new_items,
             "top_items": self._top_items(names),
-            "top_categories": self._top_categories(names),
-            "candidates": self._describe(codes, intents, names),
-            "sessions": self._sessions(),
-            "offers": offers(expansions),
+            "top_categories": self._top_categories(names, lessons.affinity),
+            "candidates": {**self._describe(codes, intents, names), "neighbours": self._neighbours(codes, lessons)},
+            "sessions": self._sessions(names, lessons),
+            "offers": offers(lessons.expansions),
         }
         outline = {**view, "top_items": (), "top_categories": (), "candidates": {}, "sessions": (), "offers": ()}
         workload = to_json(view).decode()
@@ -125,7 +127,13 @@ class WorkloadBuilder:
             for code, count, change in columns
         ]
 
-    def _top_categories(self, names: Sequence[str]) -> list[dict[str, Any]]:
+    def _neighbours(self, codes: NDArray[np.int64], lessons: Lessons) -> dict[int, list[str]]:
+        found: dict[int, list[str]] = {}
+        for place, item in zip(*(column.tolist() for column in lessons.covisits.after(codes)), strict=True):
+            found.setdefault(place, []).append(self._items.names[item])
+        return found
+
+    def _top_categories(self, names: Sequence[str], affinity: NDArray[np.float64]) -> list[dict[str, Any]]:
         seen = self._aggregator
         totals = np.bincount(self._items.categories[seen.items], weights=seen.counts, minlength=1).astype(np.int64)
         before = self._category_before
@@ -133,14 +141,24 @@ class WorkloadBuilder:
         totals[0] = 0
         top = [code for code in np.argsort(-totals, kind="stable")[:TOP_CATEGORIES].tolist() if totals[code]]
         return [
-            {"category": names[code][:TITLE_CHARS], "count": int(totals[code]), "trend": int(totals[code]) - before.get(code, 0)}
+            {
+                "category": names[code][:TITLE_CHARS],
+                "count": int(totals[code]),
+                "trend": int(totals[code]) - before.get(code, 0),
+                "affinity": round(float(affinity[code]), 3) if len(affinity) else 0.0,
+            }
             for code in top
         ]
 
-    def _sessions(self) -> list[dict[str, Any]]:
+    def _sessions(self, categories: Sequence[str], lessons: Lessons) -> list[dict[str, Any]]:
         block, names, actions = self._aggregator.window, self._items.names, self._log.action_names
         return [
-            {"events": _events(block.actions[rows], block.items[rows], actions, names)}
+            {
+                "events": _events(block.actions[rows], block.items[rows], actions, names),
+                "profile": [
+                    categories[code][:TITLE_CHARS] for code in lessons.affinities.profile(int(block.users[rows[-1]]))[:PROFILE]
+                ],
+            }
             for rows in self._aggregator.sample_sessions(SESSIONS)
         ]
 

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aura_replayer.context.aggregator import ContextAggregator
+from aura_replayer.context.learning import Learner, Lessons
 from aura_replayer.context.snapshot import WorkloadBuilder, WorkloadSnapshot
-from aura_replayer.rules.covisit import Covisits
 from aura_replayer.rules.expansions import Expansions
-from aura_replayer.rules.history import History
 from aura_replayer.source.clock import EventClock
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import Entries, ItemTable
@@ -57,25 +56,25 @@ def windows(
     *,
     levers: bool,
 ) -> Iterator[Window]:
-    """All windows of `size` rows, in order; without `levers`, which alone need them, `frequency` and `expansions` stay empty."""
+    """All windows of `size` rows, in order; without `levers`, which alone need it, `frequency` stays empty and nothing is learnt
+    of users and sessions."""
     first = 0
-    history, covisits = History(), Covisits()
+    learner = Learner(items)
     frequency = expected = NO_FREQUENCY
-    expansions = Expansions.empty()
+    lessons = Lessons()
     for number, block in enumerate(log.windows(size)):
         positions = np.flatnonzero(block.requests)
         codes = block.items[positions]
         if levers:
-            sessions = block.sessions[positions]
-            found = [history.observe(block.users[positions], sessions, codes), covisits.observe(sessions, codes)]
-            expansions = Expansions.joined(found)
-            frequency, expected = aggregator.frequency(codes), aggregator.weight(expansions.items).astype(np.float32)
+            lessons = learner.observe(block.users[positions], block.sessions[positions], codes)
+            frequency = aggregator.frequency(codes)
+            expected = aggregator.weight(lessons.expansions.items).astype(np.float32)
         end_clock = clock.after(block.first_row + len(block) - 1, int(block.clock[-1]))
         aggregator.observe(block)
-        snapshot = builder.build(end_clock, expansions)
+        snapshot = builder.build(end_clock, lessons)
         yield Window(
-            number, block, first, codes, items.entries(codes), block.clock[positions], frequency, expansions, expected,
-            end_clock, snapshot,
+            number, block, first, codes, items.entries(codes), block.clock[positions], frequency,
+            lessons.expansions, expected, end_clock, snapshot,
         )  # fmt: skip
         first += len(codes)
 

@@ -1,5 +1,7 @@
 """What sessions went on with after each item, and how likely each continuation is."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,17 +59,29 @@ class Covisits:
             self._count = np.concatenate([self._count, np.zeros((more, NEXT_EACH), np.float32)])
             self._total = np.concatenate([self._total, np.zeros(more, np.float32)])
 
-    def _expand(self, at: NDArray[np.int64], codes: NDArray[np.int32], starts: NDArray[np.bool_]) -> Expansions:
-        code = codes[at]
-        likely = self._count[code] / (self._total[code][:, None] + 1.0)
-        likely[self._count[code] < LEAST] = 0.0
+    def after(self, codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Likely continuations of `codes`, columns of shape (m,): places in `codes`, ascending, and items, likeliest first."""
+        self._grow(int(codes.max(initial=-1)) + 1)
+        row, _, following, _ = self._likely(codes)
+        return row, following
+
+    def _likely(
+        self, codes: NDArray[np.integer[Any]]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+        """Place in `codes`, rank, item and probability of each continuation that is likely enough for a rule."""
+        likely = self._count[codes] / (self._total[codes][:, None] + 1.0)
+        likely[self._count[codes] < LEAST] = 0.0
         best = np.argsort(-likely, axis=1, kind="stable")
         likely = np.take_along_axis(likely, best, 1)
         row, rank = np.nonzero(likely >= FLOOR)
+        return row, rank, self._next[codes[row], best[row, rank]], likely[row, rank]
+
+    def _expand(self, at: NDArray[np.int64], codes: NDArray[np.int32], starts: NDArray[np.bool_]) -> Expansions:
+        row, rank, following, probability = self._likely(codes[at])
         return Expansions(
             at[row],
-            self._next[code[row], best[row, rank]],
-            likely[row, rank],
+            following,
+            probability,
             rank.astype(np.int8),
             np.full(len(row), COVISIT, np.int8),
             starts[at[row]],

@@ -6,9 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aura_replayer.rules.expansions import FLOOR, HISTORY, MOST, Expansions
-from aura_replayer.rules.users import ITEMS_EACH, MAX_USERS, UserTable
+from aura_replayer.rules.users import Columns, UserTable
 
-__all__ = ["History"]
+__all__ = ["ITEMS_EACH", "History", "UserItems"]
+
+MAX_USERS = 100_000
+ITEMS_EACH = 64
+"""Items remembered of one user; the least likely makes room for a new one."""
 
 MAX_ROUNDS = 64
 """Sessions of one user in one window that are learnt from."""
@@ -32,6 +36,40 @@ class _Runs:
     codes: NDArray[np.int32]
 
 
+@dataclass(frozen=True)
+class UserItems(Columns):
+    """Arrays by row; the first six also by place among the user's items, shape (rows, ITEMS_EACH).
+
+    `items` holds item codes, -1 where there is none, `times` the sessions with the item, `first` and `last` the numbers of the
+    first and last of them, `bucket` the item's class when the session began, -1 without one, `again` whether it was requested
+    since. `sessions` counts the user's sessions, `current` is the hash of the last one.
+    """
+
+    items: NDArray[np.int32]
+    times: NDArray[np.int32]
+    first: NDArray[np.int32]
+    last: NDArray[np.int32]
+    bucket: NDArray[np.int16]
+    again: NDArray[np.bool_]
+    sessions: NDArray[np.int32]
+    current: NDArray[np.uint32]
+
+    @classmethod
+    def blank(cls, rows: int) -> "UserItems":
+        """See `Columns.blank`."""
+        shape = (rows, ITEMS_EACH)
+        return cls(
+            np.full(shape, -1, np.int32),
+            np.zeros(shape, np.int32),
+            np.zeros(shape, np.int32),
+            np.zeros(shape, np.int32),
+            np.full(shape, -1, np.int16),
+            np.zeros(shape, np.bool_),
+            np.zeros(rows, np.int32),
+            np.zeros(rows, np.uint32),
+        )
+
+
 class History:
     """A table of users by items, bounded, and one calibration for all of them.
 
@@ -41,7 +79,7 @@ class History:
     """
 
     def __init__(self, max_users: int = MAX_USERS) -> None:
-        self.users = UserTable(max_users)
+        self.users = UserTable(max_users, UserItems)
         self._hits = np.zeros(BUCKETS)
         self._trials = np.zeros(BUCKETS)
 
