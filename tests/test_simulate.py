@@ -81,7 +81,7 @@ def test_library_and_simulator_agree_on_every_counter(seed: int, redis_url: str)
         body = b"".join(items.packed[code] for code in codes)
         totals = []
         for arm in (real, simulated):
-            arm.send(Batch(number // 10, first, clock, [], [], codes), meta, body)
+            arm.send(Batch(number // 10, first, clock, [], [], codes, traced=number % 2 == 0), meta, body)
             totals.append(arm.receive())
         assert totals[0] == totals[1], f"batch {number}"
         first = totals[0].requests

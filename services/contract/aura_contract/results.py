@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from aura_contract.base import CONTRACT_VERSION, MessageModel
 from aura_contract.plan import Policy
 
@@ -9,6 +11,8 @@ __all__ = [
     "ENDING_BYTES",
     "ArmProgress",
     "ArmResult",
+    "CategoryHits",
+    "CategoryTotals",
     "Ending",
     "PlanCounts",
     "Progress",
@@ -117,6 +121,27 @@ class Verdict(MessageModel):
     data_sha256: str
     capacity_items: int = 0
     budget_bytes: int = 0
+
+
+class CategoryHits(MessageModel):
+    """Requests of one category, empty for items without one, and each arm's hits on them."""
+
+    category: str
+    requests: int
+    hits: dict[str, int]
+
+
+class CategoryTotals(MessageModel):
+    """Hits by category over `requests` requests of the log: every eighth batch, whose arms told which requests were hits.
+
+    `categories` are at most 50, the most requested first, and `rest` is all others together.
+    """
+
+    version: int = CONTRACT_VERSION
+    run: str
+    requests: int
+    categories: tuple[CategoryHits, ...] = Field((), max_length=50)
+    rest: CategoryHits | None = None
 
 
 class ArmProgress(MessageModel):

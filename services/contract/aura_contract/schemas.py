@@ -11,7 +11,7 @@ from aura_contract.context import ContextSnapshot
 from aura_contract.experiment import AuraExperiment
 from aura_contract.plan import Plan
 from aura_contract.receipt import DeadLetter, Receipt
-from aura_contract.results import Ending, Progress, SweepResult, Verdict, WindowRecord
+from aura_contract.results import CategoryTotals, Ending, Progress, SweepResult, Verdict, WindowRecord
 
 __all__ = ["SCHEMAS", "schema_texts"]
 
@@ -24,6 +24,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "progress": Progress,
     "window": WindowRecord,
     "verdict": Verdict,
+    "categories": CategoryTotals,
     "ending": Ending,
     "sweep": SweepResult,
 }

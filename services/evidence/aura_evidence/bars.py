@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from aura_evidence.categories import CategoryGain
 from aura_evidence.comparison import Difference
 from aura_evidence.credit import Credit
 from aura_evidence.facts import Facts
@@ -16,7 +17,7 @@ from aura_evidence.origins import Setting
 from aura_evidence.rows import BASELINE, PLANNED
 from aura_evidence.verdict import MARGIN_POINTS
 
-__all__ = ["credit", "gains", "gap", "precision", "sensitivity", "settings", "totals"]
+__all__ = ["categories", "credit", "gains", "gap", "precision", "sensitivity", "settings", "totals"]
 
 OUTLINED = -1
 """In place of an arm's number: a ceiling, which is drawn in outline."""
@@ -116,6 +117,13 @@ def settings(found: Sequence[Setting], name: str) -> Markup:
     """What each lever setting contributed to the gain, in points of the hit ratio of all windows."""
     rows = [(_wrapped(row.label), row.contribution) for row in found]
     spoken = "Points of hit ratio that each lever setting contributed to the gain"
+    return _points(rows, name, "Contribution to the gain, points", spoken)
+
+
+def categories(found: Sequence[CategoryGain], name: str) -> Markup:
+    """What each category contributed to the gain, in points of the hit ratio of all requests."""
+    rows = [(_wrapped(row.label), row.contribution) for row in found]
+    spoken = "Points of hit ratio that requests of each category contributed to the gain"
     return _points(rows, name, "Contribution to the gain, points", spoken)
 
 

@@ -13,7 +13,7 @@ from aura_contract.experiment import AuraExperiment
 from aura_contract.manifest import ManifestError, load_manifest
 from aura_contract.plan import Plan
 from aura_contract.receipt import Receipt
-from aura_contract.results import Verdict, WindowRecord
+from aura_contract.results import CategoryTotals, Verdict, WindowRecord
 
 __all__ = ["CEILING_NAMES", "Ceiling", "Latency", "ReportError", "RunFolder", "read_folder", "read_outcome"]
 
@@ -56,7 +56,7 @@ class RunFolder:
     """Everything a report is made of.
 
     `manifest` is the text of experiment.yaml; `ceilings` is empty when there are none, and so is `sensitivity`, which goes
-    by the factor that latency was charged with, the smallest first.
+    by the factor that latency was charged with, the smallest first. `categories` is None when there is none.
     """
 
     verdict: Verdict
@@ -67,6 +67,7 @@ class RunFolder:
     receipts: list[Receipt]
     ceilings: dict[str, Ceiling]
     sensitivity: dict[int, Latency]
+    categories: CategoryTotals | None = None
 
 
 def read_folder(folder: Path) -> RunFolder:
@@ -89,6 +90,7 @@ def read_folder(folder: Path) -> RunFolder:
         receipts=_lines(folder / "receipts.jsonl", Receipt),
         ceilings=_ceilings(folder / "ceilings.json"),
         sensitivity=_sensitivity(folder / "sensitivity.json"),
+        categories=_categories(folder / "categories.json", verdict),
     )
 
 
@@ -162,6 +164,18 @@ def _sensitivity(path: Path) -> dict[int, Latency]:
     except (ValidationError, ValueError, TypeError, AttributeError) as error:
         raise ReportError(f"{path}: does not hold hit ratios by latency factor; delete it, or write it again") from error
     return dict(sorted(entries.items()))
+
+
+def _categories(path: Path, verdict: Verdict) -> CategoryTotals | None:
+    if not path.exists():
+        return None
+    try:
+        found = CategoryTotals.model_validate_json(_text(path))
+    except ValidationError as error:
+        raise ReportError(f"{path}: does not hold hits by category ({_problem(error)}); delete it") from error
+    if found.run != verdict.run:
+        raise ReportError(f"{path}: is of the run {found.run!r} and verdict.json is not; do not mix files of two runs")
+    return found
 
 
 def _problem(error: ValidationError) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from aura_evidence import bars, charts
+from aura_evidence.categories import CategoryGain, category_gains
 from aura_evidence.facts import Facts, gather
 from aura_evidence.folder import ReportError, RunFolder, read_folder
 from aura_evidence.frontier import frontier
@@ -30,8 +31,8 @@ def write_report(folder: Path) -> Path:
     """Write `report.html` from the files of a result folder and return its path.
 
     The folder holds `verdict.json`, `windows.jsonl`, `plans.jsonl`, `receipts.jsonl`, `experiment.yaml` (a copy of the
-    manifest) and perhaps `ceilings.json` and `sensitivity.json`. Raises ReportError with one sentence when a file is missing
-    or damaged, or the report cannot be written.
+    manifest) and perhaps `ceilings.json`, `categories.json` and `sensitivity.json`. Raises ReportError with one sentence when
+    a file is missing or damaged, or the report cannot be written.
     """
     return write_page(folder / NAME, render(read_folder(folder)))
 
@@ -40,14 +41,16 @@ def render(folder: RunFolder) -> str:
     """The report as HTML; all text that comes from the folder is escaped."""
     facts = gather(folder)
     found = origins(facts)
+    categories = category_gains(folder.categories) if folder.categories else []
     return fill(
         "report.html.jinja",
         facts=facts,
         verdict=facts.verdict,
         spec=folder.experiment.spec,
         headline=HEADLINES[facts.verdict.verdict],
-        pictures=_pictures(folder, facts, found),
+        pictures=_pictures(folder, facts, found, categories),
         origins=found,
+        categories=categories,
         sensitivity=folder.sensitivity,
         guarding=guarding(facts),
         moments=moments(facts, folder.plans, folder.receipts),
@@ -58,7 +61,7 @@ def render(folder: RunFolder) -> str:
     )
 
 
-def _pictures(folder: RunFolder, facts: Facts, found: Origins | None) -> dict[str, Markup | None]:
+def _pictures(folder: RunFolder, facts: Facts, found: Origins | None, categories: list[CategoryGain]) -> dict[str, Markup | None]:
     return {
         "curves": charts.curves(facts, "curves", wide=True),
         "curves_narrow": charts.curves(facts, "narrow", wide=False),
@@ -69,6 +72,7 @@ def _pictures(folder: RunFolder, facts: Facts, found: Origins | None) -> dict[st
         "precision": bars.precision(facts, "precision"),
         "credit": bars.credit(facts.credit, "credit") if facts.credit else None,
         "settings": bars.settings(found.settings, "settings") if found else None,
+        "categories": bars.categories(categories, "categories") if categories else None,
         "sensitivity": bars.sensitivity(folder.sensitivity, "sensitivity") if folder.sensitivity else None,
         "pressure": charts.pressure(facts, folder.experiment.spec.cache.ttl.thresholds, "pressure"),
         "latency": charts.latency(facts, folder.plans, "latency"),

@@ -4,12 +4,16 @@ import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aura_contract.plan import Policy
 from aura_contract.results import WindowRecord
 from aura_replayer.arm.base import COUNTERS, Arm, Batch, Totals
 from aura_replayer.levers import Stream
 from aura_replayer.scoreboard import Scoreboard
 from aura_replayer.source.spool import EventBlock
+from aura_replayer.tally import Tally
 
 __all__ = ["IN_FLIGHT", "Lane"]
 
@@ -33,7 +37,8 @@ class Lane:
     before: Totals = field(default_factory=Totals)
     last: WindowRecord | None = None
     batch_seconds: list[float] = field(default_factory=list)
-    _sent: deque[float] = field(default_factory=deque)
+    tally: Tally = field(default_factory=Tally)
+    _sent: deque[tuple[float, NDArray[np.int32] | None]] = field(default_factory=deque)
 
     def enter(self, window: int, first_request: int) -> None:
         """Begin a window; after a restart in its middle the counts at its start come from the arm."""
@@ -42,17 +47,20 @@ class Lane:
         self.batch_seconds = []
         self.plan_id = None
 
-    def send(self, batch: Batch, meta: bytes, body: bytes | memoryview) -> None:
-        """Send one batch, waiting for an older one when three are under way."""
+    def send(self, batch: Batch, meta: bytes, body: bytes | memoryview, categories: NDArray[np.int32] | None = None) -> None:
+        """Send one batch, waiting for an older one when three are under way; a traced one with its requests' categories."""
         if len(self._sent) >= IN_FLIGHT:
             self.receive()
-        self._sent.append(time.perf_counter())
+        self._sent.append((time.perf_counter(), categories))
         self.arm.send(batch, meta, body)
 
     def receive(self) -> None:
         """Wait for the oldest batch under way."""
         self.totals = self.arm.receive()
-        self.batch_seconds.append(time.perf_counter() - self._sent.popleft())
+        sent, categories = self._sent.popleft()
+        self.batch_seconds.append(time.perf_counter() - sent)
+        if categories is not None:
+            self.tally.add(categories, self.totals.trace)
 
     def drain(self) -> None:
         """Wait for all batches under way."""

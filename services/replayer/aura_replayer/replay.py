@@ -27,6 +27,7 @@ from aura_replayer.levers import Stream
 from aura_replayer.source.clock import EventClock
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
+from aura_replayer.tally import TRACED_EVERY
 from aura_replayer.trigger import Trigger
 
 __all__ = ["Replay"]
@@ -73,6 +74,7 @@ class Replay:
         self.asked = dict.fromkeys(desk.arms, 0)
         self._triggers = {arm: Trigger(spec.trigger, spec.seed) for arm in desk.arms}
         self._started = time.monotonic()
+        self._batches = 0
         desk.judge, desk.on_applied = self._judged, self._applied
         guarded = sorted(self._exclusive) if not self._wall else []
         self._guard = Guard(guarded, items, sizing.capacity_items, spec.trigger.every_events, spec.seed)
@@ -147,20 +149,29 @@ class Replay:
         packed = [self._items.packed[code] for code in chosen]
         keys = [self._items.keys[code] for code in chosen]
         clock = int(requests.clock[stop - 1])
+        traced = self._traced(requests, start, stop)
         for lane in self._lanes:
             skip = min(max(0, lane.done - requests.first - start), stop - start)
             if skip == stop - start:
                 continue
             codes, meta, body = lane.stream.part(start + skip, stop)
-            batch = Batch(requests.number, requests.first + start + skip, clock, keys[skip:], packed[skip:], codes)
+            first = requests.first + start + skip
+            batch = Batch(requests.number, first, clock, keys[skip:], packed[skip:], codes, traced is not None)
             version = lane.totals.policy_version
-            lane.send(batch, meta, body)
+            lane.send(batch, meta, body, traced)
             if self._wall:
                 # At a live pace a batch is answered long before the next one is due.
                 lane.drain()
             if lane.totals.policy_version != version:
                 lane.refresh_policy()
                 self._levers(lane, requests)
+
+    def _traced(self, requests: Window, start: int, stop: int) -> NDArray[np.int32] | None:
+        """Categories of the requests of every eighth batch; none of one that an arm was sent before a restart."""
+        self._batches += 1
+        if self._batches % TRACED_EVERY or any(lane.done > requests.first + start for lane in self._lanes):
+            return None
+        return np.asarray(self._items.categories[requests.codes[start:stop]])
 
     def _levers(self, lane: Lane, requests: Window) -> None:
         lane.stream = Stream.of(requests, lane.policy, self._items, self._sizing.capacity_items)

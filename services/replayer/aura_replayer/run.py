@@ -25,11 +25,12 @@ from aura_replayer.scoreboard import Scoreboard
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import LogSummary, scan
+from aura_replayer.tally import category_totals
 
 __all__ = ["Run", "first_progress"]
 
 LAST_ANSWERS = 15.0
-OF_ONE_RUN = ("windows.jsonl", "verdict.json", "ceilings.json", "report.html")
+OF_ONE_RUN = ("windows.jsonl", "verdict.json", "categories.json", "ceilings.json", "report.html")
 
 
 def first_progress(settings: RunSettings, message: str = "") -> Progress:
@@ -106,6 +107,8 @@ class Run:
             return None
         desk.finish(LAST_ANSWERS, replay.asked)
         verdict = self._verdict(desk, sizing, rows, log.bad_rows, seconds)
+        tallies = {lane.arm.name: lane.tally for lane in self._lanes}
+        write_whole(settings.out / "categories.json", category_totals(settings.run, tallies, items.category_names))
         write_whole(settings.out / "verdict.json", verdict)
         self._show("done", summary.rows, desk, f"{verdict.verdict}: {verdict.reason}")
         return verdict

@@ -63,6 +63,14 @@ def test_first_request_misses_and_fills_second_hits(running: EventArm) -> None:
     assert running.size() == 2
 
 
+def test_a_traced_batch_tells_which_requests_were_hits(running: EventArm) -> None:
+    keys = [f"item:{item}".encode() for item in "12131"]
+    packed = [pack(key, b"v") for key in keys]
+    for traced, expected in ((True, b"00101"), (False, b""), (True, b"11111")):
+        running.send(Batch(0, 0, 0, keys, packed, traced=traced), b"", b"".join(packed))
+        assert running.receive().trace == expected
+
+
 def test_batch_sent_twice_counts_once(running: EventArm) -> None:
     keys = [b"item:1"]
     batch, body = Batch(0, 0, 0, keys, [pack(b"item:1", b"v")]), pack(b"item:1", b"v")

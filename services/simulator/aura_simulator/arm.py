@@ -47,17 +47,22 @@ class SimulatedCache:
         """Counters by name, since the start."""
         return dict(zip(AT._fields, self._state.counts.tolist(), strict=True))
 
-    def serve(self, codes: NDArray[np.int32], bonus: NDArray[np.int64], flags: NDArray[np.uint8], first: int, now: int) -> None:
-        """One batch, columns of shape (n,); see `kernel.serve`. Evicts before, as Redis does before a call."""
+    def serve(self, codes: NDArray[np.int32], bonus: NDArray[np.int64], flags: NDArray[np.uint8], first: int, now: int) -> bytes:
+        """One batch, columns of shape (n,); see `kernel.serve`. Evicts before, as Redis does before a call.
+
+        Returns which requests were hits: a 1 or a 0 each.
+        """
         self._grow(int(codes.max(initial=0)) + 1, 0)
         # The arm's limit keeps the mean of before and after a batch at the capacity.
         evict(self._state, max(1, self._capacity - self._filled // 2))
         self._measure()
         before = len(self)
         ttls = np.array([self._tiers.at(self.pressure), self._tiers.long, self._tiers.short, 0], np.int64)
-        serve(self._state, codes, bonus, flags, first, now, ttls, self._reads, self.policy_number)
+        trace = np.empty(len(codes), np.uint8)
+        requests = serve(self._state, codes, bonus, flags, first, now, ttls, self._reads, self.policy_number, trace)
         self._filled = len(self) - before
         self.now = now
+        return trace[:requests].tobytes()
 
     def apply(
         self, evicted: Sequence[int], fetched: Sequence[tuple[int, int]], held: NDArray[np.bool_], *, policy: bool

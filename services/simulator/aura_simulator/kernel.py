@@ -146,9 +146,11 @@ def serve(
     ttls: NDArray[np.int64],
     reads: int,
     number: int,
-) -> None:
+    trace: NDArray[np.uint8],
+) -> int:
     """One batch of entries, columns of shape (n,), as `aura_batch` does it: `first` is the number of the first request, `now` the
-    event clock in ms, `ttls` the TTL in ms of each class, `reads` the budget in permille, `number` the policy's plan."""
+    event clock in ms, `ttls` the TTL in ms of each class, `reads` the budget in permille, `number` the policy's plan. Writes a
+    character 1 into `trace` for each hit and a 0 for each miss, and returns how many requests there were."""
     counts, request = cache.counts, first
     for entry in range(len(codes)):
         code, flag = codes[entry], flags[entry]
@@ -163,6 +165,7 @@ def serve(
         request += 1
         counts[AT.requests] += 1
         counts[AT.held_requests] += flag >= HELD_OUT
+        trace[request - first - 1] = 49 if live else 48
         if live:
             counts[AT.hits] += 1
             counts[AT.held_hits] += flag >= HELD_OUT
@@ -176,3 +179,4 @@ def serve(
             counts[AT.fills] += 1
         elif cache.slot[code] >= 0:
             remove(cache, code)
+    return request - first

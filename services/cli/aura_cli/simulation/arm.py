@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,8 +61,8 @@ class SimulatedArm:
             bonus, flags = entries["bonus"].astype(np.int64), np.ascontiguousarray(entries["flags"])
         else:
             bonus, flags = self._nothing(len(batch.codes))
-        self._cache.serve(batch.codes, bonus, flags, batch.first, batch.clock)
-        self._done.append(self.totals())
+        trace = self._cache.serve(batch.codes, bonus, flags, batch.first, batch.clock)
+        self._done.append(replace(self.totals(), trace=trace) if batch.traced else self.totals())
 
     @staticmethod
     def _nothing(size: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

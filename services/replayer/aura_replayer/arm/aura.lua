@@ -73,7 +73,8 @@ end
 -- Probes and fills the packed entries (key length 1 byte, payload length 2 bytes, key, payload).
 -- `meta` is empty or holds 5 bytes an entry: priority bonus (4 bytes, big endian) and flags (bits 0-1 TTL class, bit 2 no fill,
 -- bit 3 no request: fetch it if it is absent, bit 4 held out: counted apart).
-local function probe_and_fill(body, meta, first, now, ttls, count, share)
+-- With `trace` (an empty table) each request leaves a 1 in it for a hit and a 0 for a miss.
+local function probe_and_fill(body, meta, first, now, ttls, count, share, trace)
   local call, byte, sub, format = redis.call, string.byte, string.sub, string.format
   local levers = #meta > 0
   local clock = format('%013d', now)
@@ -108,6 +109,7 @@ local function probe_and_fill(body, meta, first, now, ttls, count, share)
       end
     elseif live then
       n, hits, held, held_hits = n + 1, hits + 1, held + apart, held_hits + apart
+      if trace then trace[n] = '1' end
       call('PEXPIREAT', key, expiry)
       if byte(value) == 112 then
         call('SETRANGE', key, 0, 'd')
@@ -116,6 +118,7 @@ local function probe_and_fill(body, meta, first, now, ttls, count, share)
       end
     else
       n, held = n + 1, held + apart
+      if trace then trace[n] = '0' end
       if fill then
         call('SET', key, headers[class] .. sub(body, value_at, pos - 1), 'PXAT', expiry)
         fills = fills + 1
@@ -133,18 +136,19 @@ local function probe_and_fill(body, meta, first, now, ttls, count, share)
   count.held_hits = count.held_hits + held_hits
 end
 
--- aura_batch run seq window first now meta body: one batch of requests, counted once however often it is sent.
+-- aura_batch run seq window first now meta body [trace]: one batch of requests, counted once however often it is sent.
 -- `first` is the request number of the first entry, `now` the event clock in ms. Seq 0 with an empty body only moves the clock.
 -- Returns status (ok, tick, dup, gap, foreign), policy version, pressure (permille), the totals of COUNTERS, and the items before
--- and after. The answer is short, since an answer that does not fit its connection's 1 kB takes 16 kB of the arm's memory.
+-- and after, and with a `trace` of 1 which requests were hits, a byte each. The answer is short, since an answer that does not fit its connection's 1 kB takes 16 kB of the arm's memory.
 local function batch(_, argv)
   local run, seq, window, now = argv[1], tonumber(argv[2]), tonumber(argv[3]), tonumber(argv[5])
   local state = redis.call('HMGET', STATE, 'run', 'seq', 'window', 'pressure')
   local before = items()
+  local trace = argv[8] == '1' and {} or nil
   local function reply(status, pressure, count)
     local version = tonumber(redis.call('HGET', POLICY, 'version') or 0)
     return {status, version, pressure, count.requests, count.hits, count.fills, count.prefetches, count.prefetch_hits,
-      count.evictions, count.held_requests, count.held_hits, before, items()}
+      count.evictions, count.held_requests, count.held_hits, before, items(), trace and table.concat(trace)}
   end
   local count = counters()
   local pressure = tonumber(state[4] or 0)
@@ -160,7 +164,7 @@ local function batch(_, argv)
   if seq % PROBE_EVERY == 1 then pressure = measure(config, #argv[6] + #argv[7]) end
   if window ~= tonumber(state[3]) then enter_window(window, count) end
   local ttls = {[0] = tier(config, pressure), [1] = tonumber(config[1]), [2] = tonumber(config[3])}
-  probe_and_fill(argv[7], argv[6], tonumber(argv[4]), now, ttls, count, tonumber(config[8]))
+  probe_and_fill(argv[7], argv[6], tonumber(argv[4]), now, ttls, count, tonumber(config[8]), trace)
   redis.call('HSET', STATE, 'seq', seq, 'now', argv[5], 'window', window, 'requests', count.requests, 'hits', count.hits,
     'fills', count.fills, 'prefetches', count.prefetches, 'prefetch_hits', count.prefetch_hits,
     'held_requests', count.held_requests, 'held_hits', count.held_hits)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from aura_contract.plan import Plan, Policy
 from aura_replayer.arm.limit import Memory, Room
 
-__all__ = ["COUNTERS", "Arm", "ArmLost", "Batch", "Totals", "decoded"]
+__all__ = ["COUNTERS", "HIT", "Arm", "ArmLost", "Batch", "Totals", "decoded"]
 
 NO_CODES = np.zeros(0, np.int32)
+HIT = ord("1")
 
 COUNTERS = ("requests", "hits", "fills", "prefetches", "prefetch_hits", "evictions", "held_requests", "held_hits")
 
@@ -32,7 +33,8 @@ class Batch:
 
     `first` is the request number (from 0 over the whole log) of the first one, `clock` the event clock in ms at the last one;
     `keys` and `packed` are parallel: cache keys and packed entries (`source.items.pack`), which only arms on the wall clock need.
-    `codes` are the item codes of all entries, those of rules included, which only simulated arms need.
+    `codes` are the item codes of all entries, those of rules included, which only simulated arms need. Of a batch that is
+    `traced` the arm tells which requests were hits.
     """
 
     window: int
@@ -41,12 +43,13 @@ class Batch:
     keys: Sequence[bytes]
     packed: Sequence[bytes]
     codes: NDArray[np.int32] = field(default_factory=lambda: NO_CODES)
+    traced: bool = False
 
 
 @dataclass(frozen=True)
 class Totals:
     """Counters of an arm since the start of the run, and its state; `pressure` is a fraction of the budget,
-    `items` the number of cached items."""
+    `items` the number of cached items. After a traced batch `trace` holds `HIT` or another byte for each of its requests."""
 
     requests: int = 0
     hits: int = 0
@@ -59,6 +62,7 @@ class Totals:
     pressure: float = 0.0
     policy_version: int = 0
     items: int = 0
+    trace: bytes = b""
 
 
 class Arm(Protocol):

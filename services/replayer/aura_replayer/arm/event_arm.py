@@ -28,6 +28,7 @@ SETTINGS: dict[str, str | int] = {
     # Never reached; while it is set, the server's sum over its connections is up to date at every call.
     "maxmemory-clients": 2**40,
 }
+WITHOUT_TRACE = 5 + len(COUNTERS)
 UNGUARDED = GuardSpec(backend_reads="100%", hold_out="0%")
 
 CONFIG_SET = -1
@@ -99,8 +100,9 @@ class EventArm:
     def resend(self, seq: int, batch: Batch, meta: bytes, body: bytes | memoryview) -> None:
         """Send a batch under a given number; one that was counted already is not counted again."""
         command = encode_command(
-            b"FCALL", b"aura_batch", b"0", self._run, seq, batch.window, batch.first, batch.clock, meta, body
-        )
+            b"FCALL", b"aura_batch", b"0", self._run, seq, batch.window, batch.first, batch.clock, meta, body,
+            *((b"1",) if batch.traced else ()),
+        )  # fmt: skip
         self._put(self._lane, command)
         self._under_way.append(seq)
 
@@ -109,13 +111,19 @@ class EventArm:
         while self._under_way.popleft() == CONFIG_SET:
             self._guard(self._lane.read_response)
         reply = self._guard(self._lane.read_response)
-        status, version, pressure, *counts, before, after = reply
+        status, version, pressure, *counts, before, after = reply[:WITHOUT_TRACE]
         if status in (b"foreign", b"gap"):
             raise ArmLost(f"Redis of arm {self.name} was restarted empty; its counts are lost, start the experiment again")
         if self._limit is not None and self._limit.follow(before, after):
             self._put(self._lane, encode_command("CONFIG", "SET", "maxmemory", self._limit.bytes))
             self._under_way.append(CONFIG_SET)
-        return Totals(**dict(zip(COUNTERS, counts, strict=True)), pressure=pressure / 1000, policy_version=version, items=after)
+        return Totals(
+            **dict(zip(COUNTERS, counts, strict=True)),
+            pressure=pressure / 1000,
+            policy_version=version,
+            items=after,
+            trace=reply[WITHOUT_TRACE] if len(reply) > WITHOUT_TRACE else b"",
+        )
 
     def tick(self, clock: int) -> None:
         """See `Arm.tick`."""

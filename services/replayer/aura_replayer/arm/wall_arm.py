@@ -67,8 +67,11 @@ class WallArm:
         present = {key for key, value in zip(batch.keys, values, strict=True) if value is not None}
         fills: dict[bytes, bytes] = {}
         hits = credited = 0
+        trace = bytearray()
         for number, (key, packed) in enumerate(zip(batch.keys, batch.packed, strict=True)):
-            if key in present or key in fills:
+            hit = key in present or key in fills
+            trace += b"1" if hit else b"0"
+            if hit:
                 hits += 1
                 credited += self._credited(key)
             elif not meta or not meta[number * ENTRY_BYTES + 4] & NO_FILL:
@@ -83,6 +86,7 @@ class WallArm:
             before.evictions,
             pressure=self._pressure,
             items=self._items,
+            trace=bytes(trace) if batch.traced else b"",
         )
         self._store(batch, fills, before)
         self._done.append(self._totals)
