@@ -95,7 +95,7 @@ lock: $(STAMPS)/project ## Pin the newest versions that pyproject.toml allows, w
 	$(COMPILE) --constraint $(LOCK) --extra operator pyproject.toml --output-file requirements/operator.txt
 	@# The data set's package wants pandas, but its files are read without it.
 	$(COMPILE) --constraint $(LOCK) --no-emit-package pandas --extra replayer --extra examples pyproject.toml --output-file requirements/replayer.txt
-	$(COMPILE) --constraint $(LOCK) --extra planner --extra examples pyproject.toml --output-file requirements/planner.txt
+	$(COMPILE) --constraint $(LOCK) --extra planner --extra ml --extra examples pyproject.toml --output-file requirements/planner.txt
 
 clean: ## Remove what these targets made, but not runs/
 	rm -rf $(VENV) $(STAMPS) tools/bin executor/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

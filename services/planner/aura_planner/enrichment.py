@@ -2,12 +2,15 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Protocol
 
 from aura_contract.payload import Item, payload_of, plain_payload
 
-__all__ = ["Catalogue", "Enrichment", "Similar"]
+__all__ = ["SOURCES", "Catalogue", "Enrichment", "Similar", "Source"]
+
+Source = Literal["catalogue", "neighbours"]
+SOURCES: tuple[Source, ...] = ("catalogue", "neighbours")
 
 log = logging.getLogger(__name__)
 
@@ -29,16 +32,22 @@ class Similar(Protocol):
 
 
 class Enrichment:
-    """Payloads and neighbours. A source that fails is said so once, counted in `failures`, and done without."""
+    """Payloads and neighbours. A source that fails is said so once, told to `failed` each time, and done without."""
 
-    def __init__(self, catalogue: Catalogue | None, neighbours: Similar | None, payload_bytes: int) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue | None,
+        neighbours: Similar | None,
+        payload_bytes: int,
+        failed: Callable[[Source], None] | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._neighbours = neighbours
         self._payload_bytes = payload_bytes
         # Every arm has a thread, and the sources keep caches that are not made for that.
         self._lock, self._looking, self._asking = threading.Lock(), threading.Lock(), threading.Lock()
-        self._said: set[str] = set()
-        self.failures = 0
+        self._said: set[Source] = set()
+        self._tell = failed
 
     @property
     def has_neighbours(self) -> bool:
@@ -73,10 +82,11 @@ class Enrichment:
             self._failed("neighbours", error)
             return {}
 
-    def _failed(self, part: str, error: Exception) -> None:
+    def _failed(self, source: Source, error: Exception) -> None:
         with self._lock:
-            self.failures += 1
-            first = part not in self._said
-            self._said.add(part)
+            first = source not in self._said
+            self._said.add(source)
+        if self._tell:
+            self._tell(source)
         if first:
-            log.warning("the %s cannot be used, planning goes on without: %s: %s", part, type(error).__name__, error)
+            log.warning("the %s cannot be used, planning goes on without: %s: %s", source, type(error).__name__, error)

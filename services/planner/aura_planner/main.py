@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _serve(options: argparse.Namespace, experiment: AuraExperiment, stop: threading.Event) -> None:
     spec, base = experiment.spec, options.manifest.resolve().parent
     topics = Topics(spec.dependencies.kafka.topic_prefix)
-    enrichment = open_enrichment(spec, base)
+    metrics = Metrics()
+    enrichment = open_enrichment(spec, base, metrics.failed_lookup)
     pipelines = {
         arm: Pipeline(build(backend, spec, base, enrichment), spec, enrichment) for arm, backend in spec.planned_arms.items()
     }
@@ -61,7 +62,6 @@ def _serve(options: argparse.Namespace, experiment: AuraExperiment, stop: thread
     publisher = Publisher(options.kafka)
     patient = not spec.acting_arms
     subscriber = Subscriber(options.kafka, [topics.context], group=PLANNER_GROUP, patient=patient)
-    metrics = Metrics()
     service = Service(options.run, pipelines, subscriber, publisher, topics.plan, metrics)
     endpoints = _endpoints(options.listen, metrics, service)
     log.info("planning", extra={"run": options.run, "address": endpoints.address})

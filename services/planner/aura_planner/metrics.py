@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from aura_planner.decision import DISCARD_REASONS, DiscardReason
+from aura_planner.enrichment import SOURCES, Source
 from aura_planner.pipeline import Made
 
 __all__ = ["Metrics"]
@@ -33,12 +34,19 @@ class Metrics:
         )
         self.prompt = Histogram("aura_planner_prompt_tokens", "Prompt, as the server counts.", buckets=TOKENS, registry=here)
         self.answer = Histogram("aura_planner_answer_tokens", "Answer, as the server counts.", buckets=TOKENS, registry=here)
+        self.lookups = Counter("aura_planner_failed_lookups", "Look-ups that a source failed.", ["source"], registry=here)
         for reason in DISCARD_REASONS:
             self.discarded.labels(reason)
+        for source in SOURCES:
+            self.lookups.labels(source)
 
     def discard(self, reason: DiscardReason) -> None:
         """Count one message or answer that was thrown away."""
         self.discarded.labels(reason).inc()
+
+    def failed_lookup(self, source: Source) -> None:
+        """Count a look-up in the catalogue or among the neighbours that failed."""
+        self.lookups.labels(source).inc()
 
     def made(self, made: Made, parse_s: float) -> None:
         """Count one published plan; `parse_s` is the time spent on reading its context."""

@@ -1,13 +1,14 @@
 """Opening what the manifest names for planners: the catalogue and the neighbours."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from aura_contract.experiment import ExperimentSpec
 from aura_data.catalog import open_catalog
 from aura_data.errors import DataError, ServerError
 from aura_data.neighbours import MilvusNeighbours, Neighbours
-from aura_planner.enrichment import Enrichment
+from aura_planner.enrichment import Enrichment, Source
 from aura_planner.errors import SetupError
 
 __all__ = ["open_enrichment"]
@@ -15,8 +16,8 @@ __all__ = ["open_enrichment"]
 log = logging.getLogger(__name__)
 
 
-def open_enrichment(spec: ExperimentSpec, base: Path) -> Enrichment:
-    """Catalogue and neighbours of the manifest; `base` is its folder.
+def open_enrichment(spec: ExperimentSpec, base: Path, failed: Callable[[Source], None] | None = None) -> Enrichment:
+    """Catalogue and neighbours of the manifest; `base` is its folder, `failed` is told of each look-up that failed.
 
     A catalogue that cannot be opened is a SetupError, or a ServerError when it is its server that cannot be used: plans with
     other values than the misses have would measure nothing.
@@ -27,7 +28,7 @@ def open_enrichment(spec: ExperimentSpec, base: Path) -> Enrichment:
         raise
     except DataError as error:
         raise SetupError(str(error)) from error
-    return Enrichment(catalogue, _neighbours(spec), spec.cache.payload_bytes)
+    return Enrichment(catalogue, _neighbours(spec), spec.cache.payload_bytes, failed)
 
 
 def _neighbours(spec: ExperimentSpec) -> Neighbours | None:

@@ -18,6 +18,7 @@ from aura_contract.plan import Plan, Policy, Prefetch
 from aura_planner.decision import Decision
 from aura_planner.enrichment import Enrichment
 from aura_planner.guard import guarded
+from aura_planner.metrics import Metrics
 from aura_planner.pipeline import Pipeline
 
 MakeContext = Callable[..., ContextSnapshot]
@@ -101,11 +102,15 @@ def test_expansion_by_co_visitation(make_context: MakeContext, make_spec: MakeSp
 def test_a_catalogue_that_goes_away_is_done_without_and_said_once(
     make_context: MakeContext, make_spec: MakeSpec, caplog: pytest.LogCaptureFixture
 ) -> None:
-    one = pipeline(Decision(seeds=("i3",), expand="similar", fanout=1), make_spec(), Books(broken=True))
+    books, metrics = Books(broken=True), Metrics()
+    enrichment = Enrichment(books, books, 128, metrics.failed_lookup)
+    one = Pipeline(Fixed(Decision(seeds=("i3",), expand="similar", fanout=1)), make_spec(), enrichment)
     for _ in range(3):
         plan = one.plan(make_context()).plan
         assert (plan.outcome, len(plan.prefetch)) == ("planned", 1)
     assert sum("cannot be used" in record.message for record in caplog.records) == 2
+    for source in ("catalogue", "neighbours"):
+        assert metrics.registry.get_sample_value("aura_planner_failed_lookups_total", {"source": source}) == 3
 
 
 def test_latency_is_charged_or_free(make_context: MakeContext, make_spec: MakeSpec) -> None:
