@@ -22,7 +22,7 @@ MAX_PROMPT_CHARS = 5_800
 
 EXPANSIONS: dict[Expand, str] = {"covisit": "those that sessions went on with", "similar": "those alike in words"}
 FANOUT = 2
-LOAD, DROP, SEEDS, DROPS, CATEGORIES, PER_LIST = 8, 4, 5, 3, 5, 2
+LOAD, DROP, SEEDS, DROPS, CATEGORIES, PER_LIST = 8, 4, 3, 2, 5, 1
 TRIED = 4
 TOP_ITEMS, RISING, SESSIONS, SESSION_EVENTS, MAX_KEY = 12, 10, 3, 6, 60
 

@@ -107,8 +107,9 @@ def test_cold_items_that_are_like_hot_ones_are_on_offer(make_context: MakeContex
     assert not alike(context, Enrichment(Books(), None, 64))
 
 
-def test_levers_answer_fits_into_sixty_tokens(make_context: MakeContext) -> None:
-    prompt = levers_prompt(make_context(100), similar=True)
+def test_levers_answer_fits_into_sixty_tokens(make_context: MakeContext, make_candidate: Callable[..., Any]) -> None:
+    rows = [make_candidate(n, neighbours=["c1"]) for n in range(100)]
+    prompt = levers_prompt(make_context(rows), similar=True)
     longest: dict[str, Any] = {}
     for name, field in prompt.schema["properties"].items():
         if "enum" in field:
@@ -116,7 +117,8 @@ def test_levers_answer_fits_into_sixty_tokens(make_context: MakeContext) -> None
         else:
             longest[name] = [field["items"]["maximum"] - n for n in range(field["maxItems"])]
     jsonschema.validate(longest, prompt.schema)
-    assert len(json.dumps(longest, separators=(",", ":"))) / 4 <= 60
+    # The longest such answer has 60 tokens of smollm2's and 50 of qwen2.5-coder's, as their server counts them.
+    assert len(json.dumps(longest, separators=(",", ":"))) <= 147
 
 
 def test_numbers_are_those_of_options_that_are_allowed(make_context: MakeContext) -> None:
