@@ -3,14 +3,13 @@
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from model_server import model_server
 
 ROWS = 12_000
 MANIFEST = """\
@@ -65,34 +64,10 @@ def test_one_item_and_a_share_of_it_is_one_sentence(tmp_path: Path) -> None:
         simulate(tmp_path, np.zeros(ROWS, np.int64), GROUPED, "capacity: 5%")
 
 
-class Nonsense(BaseHTTPRequestHandler):
-    """Speaks Ollama's protocol, but no sense."""
-
-    def do_GET(self) -> None:
-        self._answer({"models": [{"name": "babble:latest"}]})
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer({"message": {"content": "42, of course! {"}, "done": True, "done_reason": "stop"})
-
-    def _answer(self, body: dict[str, Any]) -> None:
-        text = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 @pytest.fixture
 def babble() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Nonsense)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with model_server("babble", "42, of course! {") as url:
+        yield url
 
 
 def test_a_model_that_answers_nonsense_leaves_every_window_unplanned(babble: str, tmp_path: Path) -> None:

@@ -4,16 +4,14 @@ import json
 import re
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from model_server import model_server
 from testcontainers.core.container import DockerContainer
 
 pytestmark = pytest.mark.integration
@@ -36,35 +34,10 @@ ANSWER = (
 )
 
 
-class Model(BaseHTTPRequestHandler):
-    """Speaks Ollama's protocol, thinks for a third of a second, and always wants the same."""
-
-    def do_GET(self) -> None:
-        self._answer({"models": [{"name": "fixed:latest"}]})
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        time.sleep(0.3)
-        self._answer({"message": {"content": ANSWER}, "done": True, "done_reason": "stop"})
-
-    def _answer(self, body: dict[str, Any]) -> None:
-        text = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
 @pytest.fixture
 def model() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with model_server("fixed", ANSWER, seconds=0.3) as url:
+        yield url
 
 
 @pytest.fixture

@@ -56,11 +56,11 @@ class Lane:
 
     def receive(self) -> None:
         """Wait for the oldest batch under way."""
-        self.totals = self.arm.receive()
+        self.totals = answer = self.arm.receive()
         sent, categories = self._sent.popleft()
         self.batch_seconds.append(time.perf_counter() - sent)
         if categories is not None:
-            self.tally.add(categories, self.totals.trace)
+            self.tally.add(categories, answer.trace)
 
     def drain(self) -> None:
         """Wait for all batches under way."""

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from aura_contract.admissibility import Admissible
 from aura_contract.cache import TtlSpec
 from aura_contract.limits import GuardSpec
 from aura_contract.plan import Plan, Policy
-from aura_replayer.arm.base import Batch, Totals
+from aura_replayer.arm.base import Answer, Batch, Totals
 from aura_replayer.arm.limit import Memory, Room
 from aura_replayer.levers import ENTRY
 from aura_replayer.source.items import ItemTable
@@ -28,7 +27,7 @@ class SimulatedArm:
         self.name = name
         self._items, self._ttl, self._reads, self._seed = items, ttl, round(guard.reads * 1000), seed
         self._cache = self._fresh(1)
-        self._done: deque[Totals] = deque()
+        self._done: deque[Answer] = deque()
         self._policy = Policy()
         self._version = 0
         self._plans: dict[str, int] = {}
@@ -62,13 +61,13 @@ class SimulatedArm:
         else:
             bonus, flags = self._nothing(len(batch.codes))
         trace = self._cache.serve(batch.codes, bonus, flags, batch.first, batch.clock)
-        self._done.append(replace(self.totals(), trace=trace) if batch.traced else self.totals())
+        self._done.append(Answer(**vars(self.totals()), trace=trace if batch.traced else b""))
 
     @staticmethod
     def _nothing(size: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         return np.zeros(size, np.int64), np.zeros(size, np.uint8)
 
-    def receive(self) -> Totals:
+    def receive(self) -> Answer:
         """See `Arm.receive`."""
         return self._done.popleft()
 

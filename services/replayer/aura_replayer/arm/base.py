@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from aura_contract.plan import Plan, Policy
 from aura_replayer.arm.limit import Memory, Room
 
-__all__ = ["COUNTERS", "HIT", "Arm", "ArmLost", "Batch", "Totals", "decoded"]
+__all__ = ["COUNTERS", "HIT", "Answer", "Arm", "ArmLost", "Batch", "Totals", "decoded"]
 
 NO_CODES = np.zeros(0, np.int32)
 HIT = ord("1")
@@ -49,7 +49,7 @@ class Batch:
 @dataclass(frozen=True)
 class Totals:
     """Counters of an arm since the start of the run, and its state; `pressure` is a fraction of the budget,
-    `items` the number of cached items. After a traced batch `trace` holds `HIT` or another byte for each of its requests."""
+    `items` the number of cached items."""
 
     requests: int = 0
     hits: int = 0
@@ -62,6 +62,12 @@ class Totals:
     pressure: float = 0.0
     policy_version: int = 0
     items: int = 0
+
+
+@dataclass(frozen=True)
+class Answer(Totals):
+    """Totals after a batch; of a traced one `trace` holds `HIT` or another byte for each of its requests."""
+
     trace: bytes = b""
 
 
@@ -94,7 +100,7 @@ class Arm(Protocol):
     def send(self, batch: Batch, meta: bytes, body: bytes | memoryview) -> None:
         """Put one batch on its way; `meta` holds the levers' 5 bytes an entry or nothing, `body` all packed entries."""
 
-    def receive(self) -> Totals:
+    def receive(self) -> Answer:
         """Totals after the oldest batch under way."""
 
     def tick(self, clock: int) -> None:

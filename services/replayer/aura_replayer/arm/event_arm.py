@@ -13,7 +13,7 @@ from aura_contract.arm import POLICY_KEY, STATE_KEY
 from aura_contract.cache import TtlSpec
 from aura_contract.limits import GuardSpec
 from aura_contract.plan import Plan, Policy
-from aura_replayer.arm.base import COUNTERS, ArmLost, Batch, Totals, decoded
+from aura_replayer.arm.base import COUNTERS, Answer, ArmLost, Batch, Totals, decoded
 from aura_replayer.arm.limit import Memory, MemoryLimit, Room
 from aura_replayer.arm.server import Server
 
@@ -106,7 +106,7 @@ class EventArm:
         self._put(self._lane, command)
         self._under_way.append(seq)
 
-    def receive(self) -> Totals:
+    def receive(self) -> Answer:
         """See `Arm.receive`."""
         while self._under_way.popleft() == CONFIG_SET:
             self._guard(self._lane.read_response)
@@ -117,7 +117,7 @@ class EventArm:
         if self._limit is not None and self._limit.follow(before, after):
             self._put(self._lane, encode_command("CONFIG", "SET", "maxmemory", self._limit.bytes))
             self._under_way.append(CONFIG_SET)
-        return Totals(
+        return Answer(
             **dict(zip(COUNTERS, counts, strict=True)),
             pressure=pressure / 1000,
             policy_version=version,

@@ -7,7 +7,7 @@ from typing import Any
 from aura_contract.arm import STATE_KEY
 from aura_contract.cache import TtlSpec
 from aura_contract.plan import Plan, Policy
-from aura_replayer.arm.base import COUNTERS, Batch, Totals, decoded
+from aura_replayer.arm.base import COUNTERS, Answer, Batch, Totals, decoded
 from aura_replayer.arm.limit import Memory, Room
 from aura_replayer.arm.server import Server
 from aura_replayer.levers import ENTRY_BYTES, NO_FILL
@@ -25,7 +25,7 @@ class WallArm:
         self._ttl = ttl
         self._server = Server(name, url)
         self._client, self._guard = self._server.client, self._server.guard
-        self._done: deque[Totals] = deque()
+        self._done: deque[Answer] = deque()
         self._totals = Totals()
         self._windows: dict[int, Totals] = {}
         self._empty = self._budget = self._batches = 0
@@ -86,10 +86,9 @@ class WallArm:
             before.evictions,
             pressure=self._pressure,
             items=self._items,
-            trace=bytes(trace) if batch.traced else b"",
         )
         self._store(batch, fills, before)
-        self._done.append(self._totals)
+        self._done.append(Answer(**vars(self._totals), trace=bytes(trace) if batch.traced else b""))
 
     def _store(self, batch: Batch, fills: dict[bytes, bytes], before: Totals) -> None:
         ttl = self._seconds()
@@ -123,7 +122,7 @@ class WallArm:
             return self._ttl.long
         return self._ttl.medium if self._pressure <= high else self._ttl.short
 
-    def receive(self) -> Totals:
+    def receive(self) -> Answer:
         """See `Arm.receive`."""
         return self._done.popleft()
 

@@ -1,0 +1,43 @@
+"""A server that speaks Ollama's protocol and always answers the same: what a run does with a model can be told without one."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+__all__ = ["model_server"]
+
+
+@contextmanager
+def model_server(model: str, answer: str, seconds: float = 0.0) -> Iterator[str]:
+    """Its url; it has one `model`, which says `answer` after so many seconds, whatever it is asked."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer({"models": [{"name": f"{model}:latest"}]})
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            time.sleep(seconds)
+            self._answer({"message": {"content": answer}, "done": True, "done_reason": "stop"})
+
+        def _answer(self, body: dict[str, Any]) -> None:
+            text = json.dumps(body).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
