@@ -16,6 +16,7 @@ PACKAGES := $(wildcard services/*/aura_*) operator/aura_operator
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 PYTEST_WORKERS ?= 2
 HELM_VERSION := v3.18.6
+PROMETHEUS_VERSION := v0.307.3
 IMAGES := operator replayer planner executor
 IMAGE_PREFIX ?= aura
 IMAGE_TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
@@ -23,7 +24,7 @@ DOCKER_BUILD_ARGS ?=
 E2E_WORKERS ?= 3
 E2E_CASES ?= e2e
 
-.PHONY: help install run test test-python test-rust integration test-cluster e2e lint lint-python lint-rust bench schemas images helm chart-docs lock clean
+.PHONY: help install run test test-python test-rust integration test-cluster e2e lint lint-python lint-rust bench schemas images helm promtool chart-docs lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,7 +36,7 @@ run: install ## Replay the quick-start experiment and write a verdict and a repo
 
 test: test-python test-rust ## All tests that need neither containers nor a cluster
 
-test-python: install helm
+test-python: install helm promtool
 	$(BIN)/pytest -n $(PYTEST_WORKERS)
 
 test-rust: toolchain
@@ -50,6 +51,7 @@ test-cluster: $(STAMPS)/project ## The operator against a real API server: that 
 	@for tool in kubectl $$([ -n "$${KUBECONFIG_TEST:-}" ] || echo docker kind); do command -v $$tool >/dev/null || { echo "make test-cluster: needs $$tool; install it and try again" >&2; exit 1; }; done
 	$(BIN)/pytest operator/tests/live -m cluster
 
+# E2E_PROMETHEUS=FILE is the bundle.yaml of Prometheus Operator v0.85.0; the test of monitoring is skipped without it.
 e2e: export IMAGE_PREFIX := $(IMAGE_PREFIX)
 e2e: export IMAGE_TAG := $(IMAGE_TAG)
 e2e: install ## Tests in a kind cluster of their own; what failed leaves its logs in e2e/out
@@ -124,6 +126,19 @@ helm:
 
 tools/bin/helm:
 	GOBIN=$(CURDIR)/tools/bin CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
+
+# The rules' tests are skipped where there is neither promtool nor Go.
+promtool:
+	@[ -n "$${PROMTOOL:-}" ] || command -v promtool >/dev/null || [ -x tools/bin/promtool ] || ! command -v go >/dev/null || $(MAKE) --no-print-directory tools/bin/promtool
+
+# Go installs no program whose go.mod has exclude directives, but builds it as a dependency.
+tools/bin/promtool: export GOBIN := $(CURDIR)/tools/bin
+tools/bin/promtool: export CGO_ENABLED := 0
+tools/bin/promtool:
+	@mkdir -p $(GOBIN)
+	module=$$(mktemp -d) && trap 'rm -rf "$$module"' EXIT && cd "$$module" && go mod init promtool \
+		&& go get github.com/prometheus/prometheus/cmd/promtool@$(PROMETHEUS_VERSION) \
+		&& go install -trimpath -ldflags "-s -w" github.com/prometheus/prometheus/cmd/promtool
 
 .PHONY: toolchain
 toolchain: $(STAMPS)/venv

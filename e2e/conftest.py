@@ -20,7 +20,15 @@ from operator_pod import system
 
 PHASES = pytest.StashKey[dict[str, bool]]()
 OPTIONS = Options.read()
-LONGEST = ["test_quickstart.py", "test_kills.py", "test_ollama.py", "test_scale.py", "test_upgrade.py", "test_external.py"]
+LONGEST = [
+    "test_quickstart.py",
+    "test_monitoring.py",
+    "test_kills.py",
+    "test_ollama.py",
+    "test_scale.py",
+    "test_upgrade.py",
+    "test_external.py",
+]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from cluster import Cluster, Refused, run
 
-__all__ = ["OUT", "RESTRICTED", "ROOT", "SYSTEM", "Options", "images", "install", "remove", "upgrade"]
+__all__ = ["OUT", "RESTRICTED", "ROOT", "SYSTEM", "Options", "fetch", "images", "install", "remove", "upgrade"]
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -88,11 +88,9 @@ def _create(options: Options) -> None:
 def _load(options: Options) -> None:
     named = images(options)
     for part, image in named.items():
-        local = subprocess.run(("docker", "image", "inspect", image), capture_output=True, check=False).returncode == 0
-        if not local and part in OWN:
+        if part in OWN and not _is_local(image):
             raise Refused(f"image {image} is not built; run make images")
-        if not local:
-            run("docker", "pull", "--quiet", image, seconds=1200)
+    fetch(*named.values())
     # A node that is reused has most of them already.
     path = OUT / f"{options.cluster}.images.json"
     there: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if options.reuse and path.exists() else {}
@@ -103,13 +101,31 @@ def _load(options: Options) -> None:
     path.write_text(json.dumps(ids), encoding="utf-8")
 
 
-def upgrade(options: Options, **settings: Any) -> None:
-    """Install or upgrade the chart, with further `settings` of the operator; returns when the operator is ready."""
+def fetch(*images: str) -> None:
+    """Pull what is not there."""
+    for image in images:
+        if not _is_local(image):
+            run("docker", "pull", "--quiet", image, seconds=1200)
+
+
+def _is_local(image: str) -> bool:
+    return subprocess.run(("docker", "image", "inspect", image), capture_output=True, check=False).returncode == 0
+
+
+def upgrade(options: Options, metrics: Mapping[str, Any] | None = None, **settings: Any) -> None:
+    """Install or upgrade the chart, with further `settings` of the operator and other `metrics` than its own; returns when the
+    operator is ready.
+    """
     cluster = Cluster(options.kubeconfig)
     cluster.namespace(SYSTEM).create(RESTRICTED)
     named = images(options)
     # Another image under the same tag is another operator.
     number = run("docker", "image", "inspect", "--format={{.Id}}", named["operator"]).strip()
-    values = {"images": named, "settings": settings, "operator": {"podAnnotations": {"e2e/image": number}}}
+    values = {
+        "images": named,
+        "settings": settings,
+        "operator": {"podAnnotations": {"e2e/image": number}},
+        "metrics": dict(metrics or {}),
+    }
     arguments = ["upgrade", "--install", "aura", str(ROOT / "charts/aura"), "--namespace", SYSTEM, "--wait", "--timeout", "5m"]
     cluster.helm(*arguments, "--values", str(HERE / "values.yaml"), "--values", "-", stdin=json.dumps(values))

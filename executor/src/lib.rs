@@ -13,6 +13,7 @@ pub mod credentials;
 pub mod http;
 pub mod job;
 pub mod json;
+pub mod logs;
 pub mod memory;
 pub mod metrics;
 pub mod plain;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use aura_executor::cli::Cli;
-use aura_executor::service;
+use aura_executor::{logs, service};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -16,7 +16,8 @@ fn main() -> ExitCode {
         Err(sentence) => return failed(&sentence, 2),
     };
     let level = EnvFilter::try_from_env("AURA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(level).with_writer(std::io::stderr).init();
+    let lines = logs::Lines::new(&settings.scope);
+    tracing_subscriber::fmt().event_format(lines).with_env_filter(level).with_writer(std::io::stderr).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("no threads to work with: {error}"), 1),

@@ -6,13 +6,21 @@ use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, I
 
 const DURATION_BUCKETS: [f64; 13] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
 
+/// Words that are shown from the start, so that the first refusal is a rise from 0.
+const OUTCOMES: [&str; 2] = ["applied", "refused"];
+const PLAN_FAULTS: [&str; 9] =
+    ["too_large", "not_json", "schema", "version", "duplicate", "expired", "foreign_run", "redis_error", "vetoed"];
+const ACTION_FAULTS: [&str; 8] =
+    ["foreign_key", "bad_key", "repeated_key", "value_too_large", "over_cap", "held_out", "over_budget", "policy_unsupported"];
+
 /// Counters of one executor; every label has a small fixed set of values.
 pub struct Metrics {
     registry: Registry,
     evictions: IntCounter,
     prefetches: IntCounter,
     plans: IntCounterVec,
-    refusals: IntCounterVec,
+    plan_refusals: IntCounterVec,
+    action_refusals: IntCounterVec,
     duration: Histogram,
     redis: IntGauge,
     assigned: AtomicBool,
@@ -29,8 +37,10 @@ impl Metrics {
         let prefetches = IntCounter::new("aura_executor_prefetches_total", "Prefetches that were carried out")?;
         let plans = Opts::new("aura_executor_plans_total", "Plans by what came of them");
         let plans = IntCounterVec::new(plans, &["outcome"])?;
-        let refusals = Opts::new("aura_executor_refusals_total", "Refused plans and refused actions by reason");
-        let refusals = IntCounterVec::new(refusals, &["reason"])?;
+        let refusals = Opts::new("aura_executor_plan_refusals_total", "Plans that were refused as a whole, by reason");
+        let plan_refusals = IntCounterVec::new(refusals, &["reason"])?;
+        let refusals = Opts::new("aura_executor_action_refusals_total", "Refused actions of plans that were applied, by reason");
+        let action_refusals = IntCounterVec::new(refusals, &["reason"])?;
         let duration = HistogramOpts::new(
             "aura_executor_plan_duration_seconds",
             "Seconds from receiving a plan to Redis' answer, without the wait for its time",
@@ -40,13 +50,17 @@ impl Metrics {
         registry.register(Box::new(evictions.clone()))?;
         registry.register(Box::new(prefetches.clone()))?;
         registry.register(Box::new(plans.clone()))?;
-        registry.register(Box::new(refusals.clone()))?;
+        registry.register(Box::new(plan_refusals.clone()))?;
+        registry.register(Box::new(action_refusals.clone()))?;
         registry.register(Box::new(duration.clone()))?;
         registry.register(Box::new(redis.clone()))?;
-        for outcome in ["applied", "refused"] {
-            plans.with_label_values(&[outcome]);
+        for (counters, words) in [(&plans, &OUTCOMES[..]), (&plan_refusals, &PLAN_FAULTS), (&action_refusals, &ACTION_FAULTS)] {
+            for word in words {
+                counters.with_label_values(&[*word]);
+            }
         }
-        Ok(Self { registry, evictions, prefetches, plans, refusals, duration, redis, assigned: AtomicBool::new(false) })
+        let assigned = AtomicBool::new(false);
+        Ok(Self { registry, evictions, prefetches, plans, plan_refusals, action_refusals, duration, redis, assigned })
     }
 
     /// Counts one plan by outcome: applied, refused or why it was skipped.
@@ -60,9 +74,14 @@ impl Metrics {
         self.prefetches.inc_by(prefetches);
     }
 
-    /// Counts refused actions, or one refused plan, by reason.
-    pub fn refused(&self, reason: &'static str, count: u64) {
-        self.refusals.with_label_values(&[reason]).inc_by(count);
+    /// Counts one plan that was refused as a whole.
+    pub fn plan_refused(&self, reason: &'static str) {
+        self.plan_refusals.with_label_values(&[reason]).inc();
+    }
+
+    /// Counts refused actions by reason.
+    pub fn actions_refused(&self, reason: &'static str, count: u64) {
+        self.action_refusals.with_label_values(&[reason]).inc_by(count);
     }
 
     /// Notes how long a plan took, in seconds.

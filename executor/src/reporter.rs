@@ -10,11 +10,11 @@ use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::answer::{dead_letter, receipt};
 use crate::bus::{Bus, Producer};
-use crate::job::{Outcome, Report};
+use crate::job::{Outcome, Report, Work};
 use crate::metrics::Metrics;
 
 const COMMIT_EVERY: Duration = Duration::from_millis(50);
@@ -36,13 +36,13 @@ pub async fn answer_all(
 ) {
     while let Some(report) = reports.recv().await {
         count(&metrics, &report);
+        note(&report);
         let source = &report.job.source;
         let mut answers = Vec::new();
         if let Some(receipt) = receipt(&report, &bus.arm) {
             answers.push(publish(&bus.producer, &bus.topics.applied, source.key.as_deref(), &receipt).await);
         }
         if let Some(letter) = dead_letter(&report, &bus.topics.plan) {
-            warn!(plan_id = letter.plan_id, reason = letter.reason, detail = letter.detail, "plan refused");
             answers.push(publish(&bus.producer, &bus.topics.dead_letters, source.key.as_deref(), &letter).await);
         }
         let answers = answers.into_iter().flatten().collect();
@@ -59,13 +59,31 @@ fn count(metrics: &Metrics, report: &Report) {
         Outcome::Applied(_) => metrics.plan("applied"),
         Outcome::Refused { reason, .. } => {
             metrics.plan("refused");
-            metrics.refused(reason, 1);
+            metrics.plan_refused(reason);
         }
     }
     let tally = crate::answer::tally(report);
     metrics.actions(tally.applied.evict, tally.applied.prefetch);
     for (reason, number) in tally.refused {
-        metrics.refused(reason, number);
+        metrics.actions_refused(reason, number);
+    }
+}
+
+/// One line for each plan that was answered.
+fn note(report: &Report) {
+    let (plan_id, latency_s) = (&report.job.plan_id, report.latency_ms / 1e3);
+    let plan = match &report.job.work {
+        Work::Skip(_) => return,
+        Work::Refuse(refused) => &refused.plan,
+        Work::Nothing(found) | Work::Apply(found) => &found.plan,
+    };
+    let (run, window, planner) = (plan.run.as_deref(), plan.window, plan.planner.as_deref());
+    match &report.outcome {
+        Outcome::Skipped(_) => {}
+        Outcome::Applied(_) => info!(run, window, plan_id, planner, latency_s, "plan applied"),
+        Outcome::Refused { reason, detail } => {
+            warn!(run, window, plan_id, planner, latency_s, reason, detail, "plan refused");
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> anyhow::Res
         .await
         .with_context(|| format!("--listen {} cannot be used; choose another address or port", settings.listen))?;
     let address = listener.local_addr()?.to_string();
-    info!(address, arm = settings.scope.arm, redis = settings.redis.name, kafka = settings.bus.kafka, "listening");
+    info!(address, redis = settings.redis.name, kafka = settings.bus.kafka, "listening");
     let endpoints = tokio::spawn(axum::serve(listener, http::routes(metrics.clone())).into_future());
     let bus = Bus::new(&settings.bus, &settings.scope.arm, &metrics)
         .map_err(|error| anyhow!("Kafka's client does not start ({error}); correct --kafka or --kafka-option"))?;

@@ -2,6 +2,7 @@
 
 mod common;
 
+use aura_executor::metrics::Metrics;
 use common::World;
 use serde_json::{Value, json};
 
@@ -40,13 +41,27 @@ fn a_plan_is_applied_once_and_answered_with_its_key() {
     assert_eq!((&receipt["outcome"], &receipt["reason"]), (&json!("refused"), &json!("duplicate")));
     assert_eq!(letters.next()["reason"], "duplicate");
     assert_eq!(executor.metric("aura_executor_plans_total{outcome=\"applied\"}"), 1);
-    assert_eq!(executor.metric("aura_executor_refusals_total{reason=\"duplicate\"}"), 1);
-    assert_eq!(executor.metric("aura_executor_refusals_total{reason=\"foreign_key\"}"), 1);
+    assert_eq!(executor.metric("aura_executor_plan_refusals_total{reason=\"duplicate\"}"), 1);
+    assert_eq!(executor.metric("aura_executor_action_refusals_total{reason=\"foreign_key\"}"), 1);
     assert_eq!(executor.metric("aura_executor_evictions_total"), 1);
     assert_eq!(executor.metric("aura_executor_prefetches_total"), 2);
     assert_eq!(executor.metric("aura_executor_plan_duration_seconds_count"), 2);
     assert_eq!(executor.metric("aura_executor_redis_up"), 1);
     assert_eq!((executor.http("/healthz").0, executor.http("/readyz").0), (200, 200));
+    let line = executor.line_with("plan applied");
+    for (name, value) in [("level", "info"), ("experiment", "exp"), ("run", "run-1"), ("arm", "aura"), ("plan_id", "p-1")] {
+        assert_eq!(line[name], value, "{line}");
+    }
+    assert_eq!((&line["window"], &line["planner"]), (&json!(3), &json!("test")));
+    assert!(line["ts"].as_str().unwrap().ends_with('Z') && line["latency_s"].as_f64().unwrap() > 0.0, "{line}");
+    let line = executor.line_with("plan refused");
+    assert_eq!((&line["level"], &line["plan_id"], &line["reason"]), (&json!("warn"), &json!("p-1"), &json!("duplicate")));
+}
+
+#[test]
+fn all_metrics_are_there_from_the_start() {
+    // Also what the tests of dashboard and alerts compare names with.
+    assert_eq!(Metrics::new().unwrap().text(), include_str!("metrics.txt"));
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import Counter
 from typing import Any
 
 import kopf
@@ -67,7 +66,6 @@ def configure(settings: kopf.OperatorSettings) -> None:
 def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, bells: Bells, metrics: Metrics) -> None:
     """Put the handlers into Kopf's registry."""
     generations: dict[Owner, int] = {}
-    phases: Counter[str] = Counter()
 
     @kopf.on.login(registry=registry)
     def login(**arguments: Any) -> kopf.ConnectionInfo | None:
@@ -97,11 +95,12 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, bells: Bel
             while not stopped:
                 bell.clear()
                 pause = await _look(reconciler, body, memory, announce)
-                phase = _count(phases, metrics, phase, memory.status.phase if memory.status else "Pending")
+                before, phase = phase, memory.status.phase if memory.status else "Pending"
+                metrics.moved(owner, before, phase)
                 await _wait(bell, stopped, pause)
         finally:
             bells.forget(owner)
-            _count(phases, metrics, phase, "")
+            metrics.moved(owner, phase, "")
 
 
 async def _look(reconciler: Reconciler, body: kopf.Body, memory: Memory, announce: Any) -> float:
@@ -113,15 +112,6 @@ async def _look(reconciler: Reconciler, body: kopf.Body, memory: Memory, announc
     if experiment.deleting:
         return UNREADABLE_SECONDS
     return await reconciler.look(experiment, memory, announce)
-
-
-def _count(phases: Counter[str], metrics: Metrics, before: str, now: str) -> str:
-    if before != now:
-        phases[before] -= 1
-        phases[now] += 1
-        for phase in filter(None, (before, now)):
-            metrics.experiments.labels(phase).set(phases[phase])
-    return now
 
 
 async def _wait(bell: asyncio.Event, stopped: kopf.DaemonStopped, seconds: float) -> None:

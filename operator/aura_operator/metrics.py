@@ -1,6 +1,11 @@
-"""The operator's own metrics; labels are kinds, verbs, phases and reasons, so cardinality is bounded."""
+"""The operator's own metrics; labels are kinds, verbs, phases and reasons, and one series is each experiment's own."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from collections import Counter as Counts
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from aura_operator.cluster.children import Owner
+from aura_telemetry.registry import new_registry
 
 __all__ = ["Metrics"]
 
@@ -11,7 +16,7 @@ class Metrics:
     """One registry for an operator."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = new_registry()
         self.looks = Histogram(
             "aura_operator_look_seconds", "Time of one look at an experiment.", buckets=LOOK_BUCKETS, registry=self.registry
         )
@@ -20,3 +25,21 @@ class Metrics:
             "aura_operator_errors", "Answers of the API server that ended a look, by reason.", ["reason"], registry=self.registry
         )
         self.experiments = Gauge("aura_operator_experiments", "Experiments, by phase.", ["phase"], registry=self.registry)
+        self.phase = Gauge(
+            "aura_operator_experiment_phase", "1 for the phase that an experiment is in.",
+            ["namespace", "experiment", "phase"], registry=self.registry,
+        )  # fmt: skip
+        self._phases: Counts[str] = Counts()
+
+    def moved(self, owner: Owner, before: str, now: str) -> None:
+        """An experiment went from one phase to another; either is empty where there is none."""
+        if before == now:
+            return
+        for phase, step in ((before, -1), (now, 1)):
+            if phase:
+                self._phases[phase] += step
+                self.experiments.labels(phase).set(self._phases[phase])
+        if before:
+            self.phase.remove(*owner, before)
+        if now:
+            self.phase.labels(*owner, now).set(1)

@@ -59,6 +59,8 @@ class OperatorSettings(ManifestModel):
     model_storage: str = Field("10Gi", description="Volume of models that an embedded Ollama pulls.")
     resources: PartResources = PartResources()
     service_monitors: Literal["auto", "always", "never"] = "auto"
+    service_monitor_labels: dict[str, str] = Field({}, description="Labels by which Prometheus finds ServiceMonitors.")
+    scrape_interval: str = Field("15s", pattern=r"^[1-9][0-9]*(ms|s|m|h)$", description="Time between scrapes of experiments.")
     resync_seconds: float = Field(300.0, ge=1, description="The slow timer: every experiment is looked at so often.")
     status_seconds: float = Field(3.0, ge=0.5, description="Results are read and written at most so often.")
     workers: int = Field(8, ge=1, le=64, description="Calls to the API server that are under way at once.")

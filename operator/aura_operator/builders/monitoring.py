@@ -1,5 +1,7 @@
 """What Prometheus is told, where its operator is installed: one ServiceMonitor, and Services to find the pods by."""
 
+import re
+
 from aura_operator.blueprint import MONITORING, Blueprint, Manifest
 from aura_operator.builders import endpoints
 from aura_operator.builders.endpoints import HTTP_PORT, PLANNER, REPLAYER
@@ -24,14 +26,31 @@ def _monitor(blueprint: Blueprint, names: list[str]) -> Manifest:
         "matchLabels": {EXPERIMENT: blueprint.name},
         "matchExpressions": [{"key": COMPONENT, "operator": "In", "values": names}],
     }
+    metadata = blueprint.metadata("metrics")
+    settings = blueprint.settings
+    metadata["labels"] = {**settings.service_monitor_labels, **metadata["labels"]}
+    endpoint = {"port": HTTP, "path": "/metrics", "interval": settings.scrape_interval, "relabelings": _labels()}
     return {
         "apiVersion": f"{MONITORING}/v1",
         "kind": "ServiceMonitor",
-        "metadata": blueprint.metadata("metrics"),
-        "spec": {
-            "selector": services,
-            "endpoints": [{"port": HTTP, "path": "/metrics", "interval": "15s"}],
-            # Series carry the experiment and the part.
-            "targetLabels": [EXPERIMENT, COMPONENT],
-        },
+        "metadata": metadata,
+        "spec": {"selector": services, "endpoints": [endpoint]},
     }
+
+
+def _labels() -> list[Manifest]:
+    """Series carry the experiment and the part; those of executors, which know no other arm, the arm too."""
+    return [
+        _label("experiment", _service_label(EXPERIMENT), "(.+)"),
+        _label("component", _service_label(COMPONENT), "(.+)"),
+        _label("arm", _service_label(COMPONENT), endpoints.executor("(.+)")),
+    ]
+
+
+def _label(name: str, source: str, pattern: str) -> Manifest:
+    # All that the API would fill in, so that it is no drift.
+    return {"action": "replace", "sourceLabels": [source], "regex": pattern, "replacement": "$1", "targetLabel": name}
+
+
+def _service_label(name: str) -> str:
+    return f"__meta_kubernetes_service_label_{re.sub('[^a-zA-Z0-9_]', '_', name)}"

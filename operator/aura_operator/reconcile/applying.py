@@ -132,7 +132,9 @@ class Applier:
         left = difference(manifest, made)
         if left:
             memory.given_up[manifest["kind"], manifest["metadata"]["name"]] = left
-            log.warning("%s %s stays different at %s", manifest["kind"], manifest["metadata"]["name"], left)
+            metadata = manifest["metadata"]
+            where = {"experiment": metadata["labels"][EXPERIMENT], "namespace": metadata["namespace"]}
+            log.warning("%s %s stays different at %s", manifest["kind"], metadata["name"], left, extra=where)
         return made
 
     def _count(self, verb: str, kind: str) -> None:

@@ -213,7 +213,8 @@ class Reconciler:
         over = datetime.fromisoformat(status.finished_at or "") + timedelta(seconds=seconds)
         left = (over - datetime.now(UTC)).total_seconds()
         if left <= 0:
-            log.info("deleting %s: its time is over", experiment.name, extra={"namespace": experiment.namespace})
+            where = {"experiment": experiment.name, "namespace": experiment.namespace}
+            log.info("deleting %s: its time is over", experiment.name, extra=where)
             await self._thread(self._cluster.delete, EXPERIMENTS, experiment.namespace, experiment.name)
             self._metrics.writes.labels("delete", EXPERIMENTS.name).inc()
             return self._settings.resync_seconds

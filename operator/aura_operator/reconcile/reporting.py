@@ -1,5 +1,6 @@
 """Writing the status when it has changed, and telling of transitions."""
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,8 @@ __all__ = ["Announce", "Reporter", "transitions"]
 
 Announce = Callable[[str, str, str], None]
 """Tells the user of a transition: type (Normal or Warning), reason, message."""
+
+log = logging.getLogger(__name__)
 
 VOLATILE = {"events", "progress", "hitRatio", "baselineHitRatio", "deltaPoints", "arms", "totalEvents"}
 
@@ -44,8 +47,10 @@ class Reporter:
             raise
         memory.status, memory.written = status, time.monotonic()
         self._metrics.writes.labels("status", EXPERIMENTS.name).inc()
+        where = {"experiment": experiment.name, "namespace": experiment.namespace, "run": status.run, "phase": status.phase}
         for kind, reason, message in transitions(before, status, memory):
             announce(kind, reason, message)
+            log.log(logging.WARNING if kind == "Warning" else logging.INFO, "%s", message, extra={**where, "reason": reason})
 
 
 def transitions(before: ExperimentStatus, status: ExperimentStatus, memory: Memory) -> list[tuple[str, str, str]]:

@@ -1,5 +1,6 @@
 """What single builders promise."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,33 @@ def test_service_monitors_where_prometheus_is_operated(setting: str, served: boo
     settings = OperatorSettings.model_validate({"serviceMonitors": setting})
     given = blueprint(EMBEDDED_SPEC if served else MINIMAL_SPEC, settings=settings)
     assert any(found["kind"] == "ServiceMonitor" for found in monitoring.build(given)) is built
+
+
+def test_series_carry_experiment_component_and_an_executors_arm() -> None:
+    settings = OperatorSettings.model_validate({"serviceMonitorLabels": {"release": "prometheus"}, "scrapeInterval": "5s"})
+    monitor = monitoring.build(blueprint(EMBEDDED_SPEC, settings=settings))[-1]
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert endpoint["interval"] == "5s"
+    found = {}
+    for component in ("replayer", "executor-random"):
+        labels = {"aura_dev_experiment": "grocer", "app_kubernetes_io_component": component}
+        found[component] = {
+            rule["targetLabel"]: match[1]
+            for rule in endpoint["relabelings"]
+            for source in rule["sourceLabels"]
+            if (match := re.fullmatch(rule["regex"], labels[source.removeprefix("__meta_kubernetes_service_label_")]))
+        }
+    assert found == {
+        "replayer": {"experiment": "grocer", "component": "replayer"},
+        "executor-random": {"experiment": "grocer", "component": "executor-random", "arm": "random"},
+    }
+
+
+def test_labels_of_prometheus_do_not_replace_our_own() -> None:
+    settings = OperatorSettings.model_validate({"serviceMonitorLabels": {"aura.dev/experiment": "another"}})
+    monitor = monitoring.build(blueprint(EMBEDDED_SPEC, settings=settings))[-1]
+    assert monitor["metadata"]["labels"]["aura.dev/experiment"] == "grocer"
 
 
 def test_images_resources_and_volumes_may_be_chosen() -> None:

@@ -40,20 +40,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(name, lambda *_: stop.set())
     try:
         experiment = load_manifest(options.manifest)
-        logs.setup({"experiment": experiment.metadata.name, "replica": options.replica_id}, options.log_level)
+        fixed = {"experiment": experiment.metadata.name, "run": options.run, "replica": options.replica_id}
+        logs.setup(fixed, options.log_level)
         _serve(options, experiment, stop)
     except (ManifestError, SetupError) as error:
         return _fail(error, 2)
     except (BusError, ServerError) as error:
         return _fail(error, 1)
-    log.info("stopped", extra={"run": options.run})
+    log.info("stopped")
     return 0
 
 
 def _serve(options: argparse.Namespace, experiment: AuraExperiment, stop: threading.Event) -> None:
     spec, base = experiment.spec, options.manifest.resolve().parent
     topics = Topics(spec.dependencies.kafka.topic_prefix)
-    metrics = Metrics()
+    metrics = Metrics(spec.planned_arms)
     enrichment = open_enrichment(spec, base, metrics.failed_lookup)
     pipelines = {
         arm: Pipeline(build(backend, spec, base, enrichment), spec, enrichment) for arm, backend in spec.planned_arms.items()
@@ -64,9 +65,9 @@ def _serve(options: argparse.Namespace, experiment: AuraExperiment, stop: thread
     subscriber = Subscriber(options.kafka, [topics.context], group=PLANNER_GROUP, patient=patient)
     service = Service(options.run, pipelines, subscriber, publisher, topics.plan, metrics)
     endpoints = _endpoints(options.listen, metrics, service)
-    log.info("planning", extra={"run": options.run, "address": endpoints.address})
+    log.info("planning", extra={"address": endpoints.address})
     for arm, pipeline in pipelines.items():
-        log.info("arm", extra={"run": options.run, "arm": arm, "planner": pipeline.reasoner.name})
+        log.info("arm", extra={"arm": arm, "planner": pipeline.reasoner.name})
     # What lives for ever is not looked through again with every window.
     gc.collect()
     gc.freeze()

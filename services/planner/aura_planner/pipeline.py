@@ -13,7 +13,7 @@ from aura_planner.enrichment import Enrichment
 from aura_planner.expansion import actions
 from aura_planner.guard import guarded
 
-__all__ = ["ANSWER_CHARS", "Made", "Pipeline", "plan_id"]
+__all__ = ["ANSWER_CHARS", "Made", "Pipeline", "plan_id", "where"]
 
 ANSWER_CHARS = 4000
 REASON_CHARS = 200
@@ -52,7 +52,7 @@ class Pipeline:
         try:
             evict, prefetch = actions(decision, context, self._enrichment, self._ttl)
         except Exception as error:
-            log.exception("expansion failed", extra=_where(context))
+            log.exception("expansion failed", extra=where(context))
             evict, prefetch, decision = (), (), _failure(error, decision)
         latency = decision.latency_s
         if latency is None:
@@ -73,7 +73,7 @@ class Pipeline:
         try:
             return self.reasoner.decide(context)
         except Exception as error:
-            log.exception("reasoner failed", extra=_where(context))
+            log.exception("reasoner failed", extra=where(context))
             return _failure(error, None)
 
     def _envelope(
@@ -124,7 +124,8 @@ def _caps(context: ContextSnapshot) -> ExecutorSpec:
     )
 
 
-def _where(context: ContextSnapshot) -> dict[str, object]:
+def where(context: ContextSnapshot) -> dict[str, object]:
+    """What log lines about a context say besides their message."""
     return {
         "experiment": context.experiment,
         "run": context.run,

@@ -14,7 +14,7 @@ from aura_contract.base import CONTRACT_VERSION
 from aura_contract.context import ContextSnapshot
 from aura_planner.ledger import Entry, Ledger
 from aura_planner.metrics import Metrics
-from aura_planner.pipeline import Made, Pipeline
+from aura_planner.pipeline import Made, Pipeline, where
 
 __all__ = ["Service"]
 
@@ -100,6 +100,7 @@ class Service:
         newest = self._newest.get(context.arm)
         if newest is None or context.window > newest.window:
             self._newest[context.arm] = context
+        self._metrics.waiting.labels(context.arm).inc()
         self._queue(context.arm).put(job)
 
     def _read(self, message: Received) -> ContextSnapshot | None:
@@ -110,19 +111,19 @@ class Service:
             first = error.errors(include_url=False, include_input=False)[0]
             bad_json = first["type"] == "json_invalid"
             self._metrics.discard("context_not_json" if bad_json else "context_schema")
-            where = ".".join(str(part) for part in first["loc"])
-            log.warning("context skipped: %s: %s", where or "message", first["msg"])
+            field = ".".join(str(part) for part in first["loc"])
+            log.warning("context skipped: %s: %s", field or "message", first["msg"])
             return None
         if context.run != self._run:
             return None
-        where_from = {"experiment": context.experiment, "arm": context.arm, "window": context.window}
         if context.version not in (CONTRACT_VERSION, CONTRACT_VERSION - 1):
             self._metrics.discard("context_version")
-            log.warning("context skipped: version %d, this planner reads %d", context.version, CONTRACT_VERSION, extra=where_from)
+            versions = (context.version, CONTRACT_VERSION)
+            log.warning("context skipped: version %d, this planner reads %d", *versions, extra=where(context))
             return None
         if context.arm not in self._pipelines:
             self._metrics.discard("context_arm")
-            log.warning("context skipped: the manifest plans for no such arm", extra=where_from)
+            log.warning("context skipped: the manifest plans for no such arm", extra=where(context))
             return None
         return context
 
@@ -147,9 +148,10 @@ class Service:
             except BusError as error:
                 self._fatal = error
             except Exception:
-                log.exception("window failed", extra={"arm": arm, "window": job.context.window})
+                log.exception("window failed", extra=where(job.context))
                 self._metrics.discard("exception")
                 job.entry.done = True
+            self._metrics.waiting.labels(arm).dec()
 
     def _make(self, pipeline: Pipeline, job: Job) -> Made:
         newest = self._newest[job.context.arm]
@@ -162,11 +164,7 @@ class Service:
         plan = made.plan
         self._metrics.made(made, job.parse_s)
         fields = {
-            "experiment": job.context.experiment,
-            "run": plan.run,
-            "arm": plan.arm,
-            "window": plan.window,
-            "plan_id": plan.plan_id,
+            **where(job.context),
             "planner": plan.planner,
             "outcome": plan.outcome,
             "reason": plan.reason,

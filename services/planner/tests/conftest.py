@@ -171,7 +171,7 @@ class PlannerProcess:
         path = folder / "experiment.json"
         path.write_text(json.dumps(manifest), encoding="utf-8")
         flags = ["--manifest", str(path), "--run", run, "--kafka", kafka, "--replica-id", "p0"]
-        names = ("contract", "bus", "data", "planner")
+        names = ("contract", "bus", "telemetry", "data", "planner")
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(str(SERVICES / name) for name in names), **extra}
         with self.log_path.open("wb") as log:
             command = [sys.executable, "-m", "aura_planner", *flags]

@@ -102,7 +102,7 @@ def test_expansion_by_co_visitation(make_context: MakeContext, make_spec: MakeSp
 def test_a_catalogue_that_goes_away_is_done_without_and_said_once(
     make_context: MakeContext, make_spec: MakeSpec, caplog: pytest.LogCaptureFixture
 ) -> None:
-    books, metrics = Books(broken=True), Metrics()
+    books, metrics = Books(broken=True), Metrics(())
     enrichment = Enrichment(books, books, 128, metrics.failed_lookup)
     one = Pipeline(Fixed(Decision(seeds=("i3",), expand="similar", fanout=1)), make_spec(), enrichment)
     for _ in range(3):

@@ -90,6 +90,9 @@ def test_one_plan_a_context_for_every_arm(wire: Wire, planner_process: Start, ma
     outcomes = {plan.arm: plan.outcome for _, plan in plans}
     assert outcomes == {"aura": "planned", "noop": "noop", "random": "planned"}
     assert 'aura_planner_plans_total{arm="noop",outcome="noop"} 3.0' in planner.get("/metrics")
+    assert 'aura_planner_plans_total{arm="aura",outcome="unreachable"} 0.0' in planner.get("/metrics")
+    assert 'aura_planner_latency_seconds_count{arm="aura"} 3.0' in planner.get("/metrics")
+    assert 'aura_planner_contexts_waiting{arm="aura"} 0.0' in planner.get("/metrics")
     assert planner.get("/healthz") == "ok\n"
     assert planner.get("/readyz") == "ok\n"
     line = planner.logged("plan published")

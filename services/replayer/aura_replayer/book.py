@@ -1,5 +1,7 @@
 """What is known of the plans of a run's arms, however they travel: asked for, decided, waiting, applied, refused."""
 
+import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,12 +13,19 @@ from aura_replayer.results import JsonLines
 
 __all__ = ["ArmPlans", "PlanBook", "acts"]
 
+log = logging.getLogger(__name__)
+
 
 @dataclass
 class ArmPlans:
-    """Plans of one arm: the window asked for, the last plan's planner, plans that wait for the executor, the counts so far."""
+    """Plans of one arm: the window asked for, the last plan's planner, plans that wait for the executor, the counts so far.
+
+    `sent` counts contexts; `contexts` are those without a plan, by window, with the `time.monotonic()` at which they were sent.
+    """
 
     asked: int | None = None
+    sent: int = 0
+    contexts: dict[int, float] = field(default_factory=dict)
     planner: str | None = None
     waiting: dict[str, Plan] = field(default_factory=dict)
     decided: int = 0
@@ -66,6 +75,8 @@ class PlanBook:
                 state.unplanned["busy"] += 1
                 return False
             state.asked = window
+        state.sent += 1
+        state.contexts[window] = time.monotonic()
         return True
 
     def take_plan(self, plan: Plan) -> None:
@@ -74,9 +85,13 @@ class PlanBook:
         if state is None or plan.plan_id is None or plan.plan_id in state.seen:
             return
         state.seen.add(plan.plan_id)
+        # Contexts of an arm are read in their order: earlier ones that have no plan will never get one.
+        for window in [one for one in state.contexts if one <= (plan.window or 0)]:
+            del state.contexts[window]
         reason = self.judge(plan.arm or "", plan) if acts(plan) else None
         if reason:
             state.vetoed[reason] += 1
+            log.info("plan vetoed", extra={**_where(plan), "reason": reason})
         self._plan_log.write(plan.model_copy(update={"guard": reason}) if reason else plan)
         state.planner = plan.planner
         if plan.outcome in ("planned", "noop"):
@@ -107,8 +122,13 @@ class PlanBook:
         if plan is None:
             return
         state.recent = [*state.recent[-3:], (plan, receipt)]
+        log.info("plan %s", receipt.outcome, extra={**_where(plan), "reason": receipt.reason})
         if receipt.outcome == "refused":
             state.refused += 1
             return
         state.applied += 1
         self.on_applied(plan.arm or "", plan, receipt)
+
+
+def _where(plan: Plan) -> dict[str, object]:
+    return {"arm": plan.arm, "window": plan.window, "plan_id": plan.plan_id, "planner": plan.planner}

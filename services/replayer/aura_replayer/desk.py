@@ -1,6 +1,7 @@
 """The replayer's side of planning: contexts out, plans and receipts in, at most one plan under way an arm."""
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -15,6 +16,8 @@ from aura_replayer.book import ArmPlans, PlanBook
 from aura_replayer.results import JsonLines
 
 __all__ = ["Desk", "PlanDesk", "PlanLost"]
+
+log = logging.getLogger(__name__)
 
 
 class PlanLost(RuntimeError):
@@ -90,6 +93,7 @@ class PlanDesk(PlanBook):
         deadline = time.monotonic() + timeout
         while state.asked is not None and not stop():
             if time.monotonic() > deadline:
+                log.warning("no plan within %g s", timeout, extra={"arm": arm, "window": state.asked})
                 state.unplanned["no_answer"] += 1
                 state.asked = None
                 return

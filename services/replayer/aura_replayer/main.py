@@ -19,6 +19,7 @@ from aura_replayer.monitor import Monitor
 from aura_replayer.parts import RunSettings, ServerParts
 from aura_replayer.report import write_report
 from aura_replayer.run import Run, first_progress
+from aura_telemetry import logs
 
 __all__ = ["main"]
 
@@ -59,6 +60,7 @@ def _attempt(options: argparse.Namespace, stop: threading.Event) -> Ending:
     monitor = None
     try:
         settings = _settings(options)
+        logs.setup({"experiment": settings.experiment.metadata.name, "run": options.run})
         parts = ServerParts(settings, options.kafka, _arms(options, settings))
         monitor = Monitor(first_progress(settings, parts.missing))
         host, _, port = options.listen.rpartition(":")

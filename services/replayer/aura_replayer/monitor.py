@@ -1,19 +1,25 @@
 """What can be seen of a replay from outside: `/progress`, `/metrics` and `/healthz` on one small HTTP server."""
 
+import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from aura_contract.results import Progress, WindowRecord
+from aura_replayer.book import ArmPlans
+from aura_replayer.plan_metrics import PlanMetrics
+from aura_telemetry.registry import new_registry
 
 __all__ = ["Monitor", "Observer"]
+
+log = logging.getLogger(__name__)
 
 BATCH_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 
@@ -49,47 +55,52 @@ class Observer(Protocol):
     def update(self, progress: Progress) -> None:
         """The run stands here now."""
 
+    def planning(self, arms: Mapping[str, ArmPlans]) -> None:
+        """The plans of the planned arms are kept here from now on."""
+
 
 class Monitor:
-    """Holds the latest progress; labels are arm names only, so cardinality is bounded."""
+    """Holds the latest progress; labels are arms and fixed words, so cardinality is bounded."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
-        self.registry = CollectorRegistry()
+        self.registry = new_registry()
         self._hits = Counter("aura_cache_hits", "Requests found in the cache.", ["arm"], registry=self.registry)
         self._misses = Counter("aura_cache_misses", "Requests not found in the cache.", ["arm"], registry=self.registry)
         self._prefetches = Counter("aura_prefetches", "Values put into the cache by plans.", ["arm"], registry=self.registry)
         self._prefetch_hits = Counter("aura_prefetch_hits", "First hits on prefetched values.", ["arm"], registry=self.registry)
+        self._windows = Counter("aura_windows", "Windows that are over.", ["arm"], registry=self.registry)
         self._ratio = Gauge("aura_window_hit_ratio", "Hit ratio of the last window.", ["arm"], registry=self.registry)
         self._pressure = Gauge("aura_memory_pressure_ratio", "Used memory over the budget.", ["arm"], registry=self.registry)
         self._items = Gauge("aura_cached_items", "Items in the cache.", ["arm"], registry=self.registry)
-        self._plans = Gauge("aura_plans", "Plans so far, by outcome.", ["arm", "outcome"], registry=self.registry)
-        self._rollbacks = Gauge("aura_rollbacks", "Levers that the guard took back.", ["arm"], registry=self.registry)
-        self._batches = BatchTimes()
+        self._batches, self._plans = BatchTimes(), PlanMetrics()
         self.registry.register(self._batches)
+        self.registry.register(self._plans)
         self._server: ThreadingHTTPServer | None = None
 
     def window(self, record: WindowRecord, batch_seconds: list[float]) -> None:
-        """Count one finished window of one arm."""
+        """Count one finished window of one arm, and log it."""
         self._hits.labels(record.arm).inc(record.hits)
         self._misses.labels(record.arm).inc(record.misses)
         self._prefetches.labels(record.arm).inc(record.prefetches)
         self._prefetch_hits.labels(record.arm).inc(record.prefetch_hits)
+        self._windows.labels(record.arm).inc()
         self._ratio.labels(record.arm).set(record.hit_ratio)
         self._pressure.labels(record.arm).set(record.pressure)
         self._items.labels(record.arm).set(record.items)
         self._batches.add(record.arm, batch_seconds)
+        where = {"arm": record.arm, "window": record.window, "plan_id": record.plan_id}
+        log.info("window is over: hit ratio %.4f, %d backend reads", record.hit_ratio, record.backend_reads, extra=where)
+        if record.rollback:
+            log.info("levers taken back", extra=where)
 
     def update(self, progress: Progress) -> None:
         """Replace the progress that `/progress` answers."""
         self.progress = progress
-        for name, arm in progress.arms.items():
-            self._plans.labels(name, "decided").set(arm.plans_decided)
-            self._plans.labels(name, "applied").set(arm.plans_applied)
-            self._plans.labels(name, "refused").set(arm.plans_refused)
-            self._plans.labels(name, "vetoed").set(arm.plans_vetoed)
-            self._plans.labels(name, "unplanned").set(arm.unplanned)
-            self._rollbacks.labels(name).set(arm.rollbacks)
+
+    def planning(self, arms: Mapping[str, ArmPlans]) -> None:
+        """Show these plans in `/metrics`."""
+        self._plans.arms = arms
 
     def serve(self, host: str, port: int) -> int:
         """Answer on host:port from a thread of its own; returns the port. Raises OSError when the port is taken."""

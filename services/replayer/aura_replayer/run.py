@@ -71,6 +71,7 @@ class Run:
         self._show("measuring", summary.rows, message="filling the arms, to turn the cache's size into bytes")
         sizing = self._lanes_and_sizing(items, summary)
         desk = self._desk(items)
+        self._monitor.planning(desk.arms)
         try:
             return self._replay(log, items, sizing, summary, desk)
         finally:

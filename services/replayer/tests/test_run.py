@@ -1,6 +1,7 @@
 """Whole runs of the replayer as a process of its own, with a real planner process beside it."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -96,6 +97,10 @@ def test_whole_run_counts_every_request_once(parts: Parts) -> None:
     verdict = parts.verdict()
     assert verdict.arms["aura"].plans.decided == ROWS // 5000 - 1  # nothing to plan for after the last window
     assert verdict.arms["aura"].planner == "noop"
+    lines = [json.loads(line) for line in errors.splitlines() if line.startswith("{")]
+    over = [line for line in lines if line["message"].startswith("window is over")]
+    assert [(line["window"], line["arm"]) for line in over] == [(r.window, r.arm) for r in parts.windows()]
+    assert {(line["experiment"], line["run"]) for line in lines} == {(parts.name, "r1")}
 
 
 def test_ended_run_answers_again_without_its_servers(parts: Parts) -> None:
@@ -217,6 +222,9 @@ def test_metrics_are_served(parts: Parts) -> None:
     for name in ("aura_cache_hits_total", "aura_cache_misses_total", "aura_window_hit_ratio", "aura_memory_pressure_ratio"):
         assert f'{name}{{arm="aura"}}' in text
     assert 'aura_batch_seconds_bucket{arm="aura",le="0.0005"}' in text
+    assert re.search(r'^aura_windows_total\{arm="aura"\} [1-9]', text, re.MULTILINE)
+    assert re.search(r'^aura_contexts_total\{arm="aura"\} [1-9]', text, re.MULTILINE)
+    assert "_created" not in text
 
 
 def fails(process: subprocess.Popen[str], code: int, sentence: str) -> None:

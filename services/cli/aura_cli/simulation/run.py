@@ -1,6 +1,7 @@
 """A simulated run from manifest to verdict."""
 
 import time
+from collections.abc import Mapping
 
 from aura_cli.errors import InputError, PartLostError
 from aura_cli.signals import StopSignals
@@ -9,6 +10,7 @@ from aura_cli.view import View
 from aura_contract.results import Progress, WindowRecord
 from aura_data.errors import DataError, ServerError
 from aura_planner.errors import SetupError
+from aura_replayer.book import ArmPlans
 from aura_replayer.monitor import Observer
 from aura_replayer.parts import RunSettings
 from aura_replayer.run import Run
@@ -25,6 +27,9 @@ class Quiet:
         """See `Observer`."""
 
     def update(self, progress: Progress) -> None:
+        """See `Observer`."""
+
+    def planning(self, arms: Mapping[str, ArmPlans]) -> None:
         """See `Observer`."""
 
 
@@ -44,6 +49,9 @@ class Watcher:
         if progress.phase == "done" or now - self._shown >= SHOW_SECONDS:
             self._shown = now
             self._view.show(progress)
+
+    def planning(self, arms: Mapping[str, ArmPlans]) -> None:
+        """See `Observer`."""
 
 
 def simulate(settings: RunSettings, watcher: Observer, signals: StopSignals) -> None:
