@@ -36,6 +36,7 @@ from aura_replayer.results import JsonLines
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import LogSummary, scan
+from aura_replayer.source.shards import Shard
 
 __all__ = ["replay_benchmarks"]
 
@@ -74,7 +75,7 @@ class RawClient:
     def prepare(self, urls: Sequence[str]) -> tuple[list[EventArm], Sizing, tuple[int, ...]]:
         """Arms on the servers, with the sizing that the replayer would choose."""
         arms = [EventArm(f"raw{number}", url, TtlSpec()) for number, url in enumerate(urls)]
-        sizing, empties = measure(arms, CacheSpec(capacity="5%"), self.items, self.summary, 0)
+        sizing, empties = measure(arms, CacheSpec(capacity="5%"), self.items, self.summary, 0, Shard())
         if not self.commands:
             self.commands = self._encode(sizing.batch)
         return arms, sizing, empties
@@ -119,9 +120,9 @@ class RawClient:
         experiment = parse_manifest(MANIFEST.format(rows=ROWS, run="one"))
         ensure_topics(kafka, Topics().partitions)
         logs = {name: JsonLines(folder / name) for name in ("plans", "receipts")}
-        desk = PlanDesk(kafka, Topics(), "bench", "one", (), logs, patient=True)
+        desk = PlanDesk(kafka, Topics(), "bench", "one", 0, (), logs, patient=True)
         lane = Lane(arm, 0, arm.begin("one", empty, sizing.room))
-        writer = ContextWriter("bench", "one", experiment.spec.executor, experiment.spec.guard)
+        writer = ContextWriter("bench", "one", 0, experiment.spec.executor, experiment.spec.guard)
         replay = Replay(experiment.spec, [lane], desk, self.log, self.items, ROWS, sizing, writer, lambda *_: None, lambda: False)
         started = time.perf_counter()
         rows = replay.run()

@@ -24,6 +24,7 @@ LONGEST = [
     "test_quickstart.py",
     "test_monitoring.py",
     "test_kills.py",
+    "test_shards.py",
     "test_ollama.py",
     "test_scale.py",
     "test_upgrade.py",

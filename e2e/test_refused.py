@@ -19,6 +19,12 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         "volumeClaim goes with path: the file's place inside the volume",
     ),
     "two clocks": ({"workload": {"clock": {"timestamps": {"speedup": 10}}}}, "give rate or timestamps, not both"),
+    "no shard": ({"workload": {"shards": 0}}, "spec.workload.shards in body should be greater than or equal to 1"),
+    "too many shards": ({"workload": {"shards": 65}}, "spec.workload.shards in body should be less than or equal to 64"),
+    "shards of external servers": (
+        {"workload": {"shards": 2}, "dependencies": {"redis": {"external": {"endpoints": {"baseline": "a:1", "aura": "b:1"}}}}},
+        "workload.shards above 1 needs embedded Redis",
+    ),
     "two sizes": ({"cache": {"memory": "8Mi"}}, "give exactly one of memory (such as 8Mi) or capacity (such as 5%)"),
     "no size": ({"cache": {"capacity": None}}, "give exactly one of memory (such as 8Mi) or capacity (such as 5%)"),
     "falling thresholds": (

@@ -178,6 +178,7 @@ fn envelope_of(text: &str) -> Plan {
         arm: word("arm"),
         planner: word("planner"),
         window: fields.get("window").and_then(Value::as_i64).filter(|window| *window >= 0),
+        shard: fields.get("shard").and_then(Value::as_i64).filter(|shard| *shard >= 0).unwrap_or_default(),
         ..Plan::default()
     }
 }

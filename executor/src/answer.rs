@@ -33,7 +33,7 @@ pub fn tally(report: &Report) -> Tally {
 
 /// The receipt of a report, or None for a message that is somebody else's.
 #[must_use]
-pub fn receipt(report: &Report, our_arm: &str) -> Option<Receipt> {
+pub fn receipt(report: &Report, our_arm: &str, our_shard: i64) -> Option<Receipt> {
     let job = &report.job;
     let (plan, requested, clamped): (&Plan, _, _) = match &job.work {
         Work::Skip(_) => return None,
@@ -53,6 +53,8 @@ pub fn receipt(report: &Report, our_arm: &str) -> Option<Receipt> {
         run: plan.run.clone(),
         arm: Some(plan.arm.clone().unwrap_or_else(|| our_arm.to_owned())),
         window: plan.window,
+        // A message that names another one is not answered, and one that cannot be read names none.
+        shard: our_shard,
         planner: plan.planner.clone(),
         outcome: outcome.to_owned(),
         reason,

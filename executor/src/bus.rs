@@ -119,6 +119,7 @@ pub type Producer = FutureProducer<Events>;
 /// The clients of one executor.
 pub struct Bus {
     pub arm: String,
+    pub shard: i64,
     pub topics: Topics,
     pub consumer: StreamConsumer<Events>,
     pub producer: Producer,
@@ -132,13 +133,13 @@ impl Bus {
     ///
     /// # Errors
     /// When librdkafka does not take an option.
-    pub fn new(settings: &BusSettings, arm: &str, metrics: &Arc<Metrics>) -> KafkaResult<Self> {
+    pub fn new(settings: &BusSettings, scope: &Scope, metrics: &Arc<Metrics>) -> KafkaResult<Self> {
         let events = Events { kafka: settings.kafka.clone(), metrics: metrics.clone(), down: Arc::new(AtomicBool::new(false)) };
         let consumer = with_options(consumer_config(settings), settings).create_with_context(events.clone())?;
         let producer = with_options(producer_config(settings), settings).create_with_context(events.clone())?;
         let admin = with_options(base_config(settings), settings).create_with_context(events.clone())?;
         let (topics, partitions) = (settings.topics.clone(), settings.partitions);
-        Ok(Self { arm: arm.to_owned(), topics, consumer, producer, admin, partitions, events })
+        Ok(Self { arm: scope.arm.clone(), shard: scope.shard, topics, consumer, producer, admin, partitions, events })
     }
 
     /// Creates the topics that are missing and tells whether all are there.

@@ -39,10 +39,13 @@ pub struct Cli {
     /// The arm whose plans are applied; plans that name none are for `aura`
     #[arg(long, env = "AURA_ARM", default_value = "aura", value_name = "NAME")]
     arm: String,
+    /// The shard of the log whose plans are applied; plans that name none are for shard 0
+    #[arg(long, env = "AURA_SHARD", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..), value_name = "N")]
+    shard: i64,
     /// Skip plans of another run
     #[arg(long, env = "AURA_RUN", value_name = "ID")]
     run: Option<String>,
-    /// Consumer group [default: policy-executor-group, for another arm policy-executor-group.ARM]
+    /// Consumer group [default: policy-executor-group, with .ARM for another arm, and .SHARD for another shard]
     #[arg(long, env = "AURA_GROUP", value_name = "NAME")]
     group: Option<String>,
     /// Redis of the arm, HOST:PORT or a url; a password in it is never shown
@@ -113,12 +116,13 @@ impl Cli {
             let (key, value) = option.split_once('=').ok_or("--kafka-option needs KEY=VALUE")?;
             options.push((key.trim().to_owned(), value.to_owned()));
         }
-        let group = self.group.unwrap_or_else(|| group_of(&self.arm));
+        let group = self.group.unwrap_or_else(|| group_of(&self.arm, self.shard));
         let topics = Topics::new(&self.topic_prefix);
         Ok(Settings {
             scope: Scope {
                 experiment: self.experiment,
                 arm: self.arm,
+                shard: self.shard,
                 run: self.run,
                 caps: Caps {
                     max_evict: usize::try_from(self.max_evict).unwrap_or(usize::MAX),
@@ -136,8 +140,9 @@ impl Cli {
     }
 }
 
-fn group_of(arm: &str) -> String {
-    if arm == "aura" { GROUP.to_owned() } else { format!("{GROUP}.{arm}") }
+fn group_of(arm: &str, shard: i64) -> String {
+    let group = if arm == "aura" { GROUP.to_owned() } else { format!("{GROUP}.{arm}") };
+    if shard == 0 { group } else { format!("{group}.{shard}") }
 }
 
 #[cfg(test)]
@@ -152,8 +157,10 @@ mod tests {
     }
 
     #[test]
-    fn other_arms_have_their_own_group() {
-        assert_eq!(group_of("aura"), "policy-executor-group");
-        assert_eq!(group_of("random"), "policy-executor-group.random");
+    fn other_arms_and_shards_have_their_own_group() {
+        assert_eq!(group_of("aura", 0), "policy-executor-group");
+        assert_eq!(group_of("random", 0), "policy-executor-group.random");
+        assert_eq!(group_of("aura", 3), "policy-executor-group.3");
+        assert_eq!(group_of("random", 12), "policy-executor-group.random.12");
     }
 }

@@ -15,6 +15,7 @@ pub const DEAD_LETTER_CHARS: usize = 4096;
 pub struct Scope {
     pub experiment: Option<String>,
     pub arm: String,
+    pub shard: i64,
     pub run: Option<String>,
     pub caps: Caps,
 }
@@ -54,6 +55,7 @@ impl Source {
 pub enum Skip {
     OtherExperiment,
     OtherArm,
+    OtherShard,
     OtherRun,
     /// Delivered a second time by the broker, answered the first time.
     Redelivered,
@@ -66,6 +68,7 @@ impl Skip {
         match self {
             Self::OtherExperiment => "other_experiment",
             Self::OtherArm => "other_arm",
+            Self::OtherShard => "other_shard",
             Self::OtherRun => "other_run",
             Self::Redelivered => "redelivered",
         }
@@ -143,22 +146,25 @@ pub struct Report {
 pub fn job(source: Source, payload: &[u8], scope: &Scope, policies: bool) -> Job {
     let named = source.key.as_deref().and_then(key_parts);
     let id = || format!("sha-{}", hex16(payload));
-    if let (Some(ours), Some((theirs, _))) = (scope.experiment.as_deref(), named) {
-        if ours.as_bytes() != theirs {
+    if let (Some(ours), Some(key)) = (scope.experiment.as_deref(), named) {
+        if ours.as_bytes() != key.experiment {
             return Job { plan_id: String::new(), work: Work::Skip(Skip::OtherExperiment), source };
         }
     }
     let (plan_id, work) = match admissible(payload, &scope.caps) {
         Err(refused) => {
             let arm = refused.plan.arm.as_deref().map(|arm| Cow::Borrowed(arm.as_bytes()));
-            let arm = arm.or_else(|| named.map(|(_, arm)| Cow::Borrowed(arm)));
+            let arm = arm.or_else(|| named.map(|key| Cow::Borrowed(key.arm)));
+            // What cannot be read says nothing of its shard, but its key does.
+            let shard = named.and_then(|key| key.shard).unwrap_or(refused.plan.shard);
             let id = refused.plan.plan_id.clone().unwrap_or_else(id);
-            let skip = foreign(scope, arm.as_deref(), refused.plan.run.as_deref());
+            let skip = foreign(scope, arm.as_deref(), shard, refused.plan.run.as_deref());
             (id, skip.map_or_else(|| Work::Refuse(refused), Work::Skip))
         }
         Ok(found) => {
             let id = found.plan.plan_id.clone().unwrap_or_else(id);
-            let skip = foreign(scope, found.plan.arm.as_deref().map(str::as_bytes), found.plan.run.as_deref());
+            let arm = found.plan.arm.as_deref().map(str::as_bytes);
+            let skip = foreign(scope, arm, found.plan.shard, found.plan.run.as_deref());
             (id, skip.map_or_else(|| wanted(found, policies), Work::Skip))
         }
     };
@@ -173,20 +179,33 @@ fn wanted(mut found: Admissible, policies: bool) -> Work {
     if asked { Work::Apply(Box::new(found)) } else { Work::Nothing(Box::new(found)) }
 }
 
-/// A plan that names no arm is one for the arm `aura`; one that names no run is for any.
-fn foreign(scope: &Scope, arm: Option<&[u8]>, run: Option<&str>) -> Option<Skip> {
+/// A plan that names no arm is one for the arm `aura`, one that names no shard for shard 0; one that names no run is for any.
+fn foreign(scope: &Scope, arm: Option<&[u8]>, shard: i64, run: Option<&str>) -> Option<Skip> {
     if arm.unwrap_or(b"aura") != scope.arm.as_bytes() {
         return Some(Skip::OtherArm);
+    }
+    if shard != scope.shard {
+        return Some(Skip::OtherShard);
     }
     let other_run = matches!((scope.run.as_deref(), run), (Some(ours), Some(theirs)) if ours != theirs);
     other_run.then_some(Skip::OtherRun)
 }
 
-/// Experiment and arm of a message key `EXPERIMENT/ARM/SHARD`.
-fn key_parts(key: &[u8]) -> Option<(&[u8], &[u8])> {
+/// A message key `EXPERIMENT/ARM/SHARD`; a shard that is no number is not known.
+#[derive(Clone, Copy)]
+struct Key<'a> {
+    experiment: &'a [u8],
+    arm: &'a [u8],
+    shard: Option<i64>,
+}
+
+fn key_parts(key: &[u8]) -> Option<Key<'_>> {
     let mut parts = key.split(|byte| *byte == b'/');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(experiment), Some(arm), Some(_), None) => Some((experiment, arm)),
+        (Some(experiment), Some(arm), Some(shard), None) => {
+            let shard = std::str::from_utf8(shard).ok().and_then(|shard| shard.parse().ok());
+            Some(Key { experiment, arm, shard })
+        }
         _ => None,
     }
 }

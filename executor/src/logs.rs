@@ -22,8 +22,10 @@ impl Lines {
     #[must_use]
     pub fn new(scope: &Scope) -> Self {
         let known = [("experiment", scope.experiment.as_deref()), ("run", scope.run.as_deref()), ("arm", Some(&*scope.arm))];
-        let fixed = known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
-        Self { fixed: fixed.collect() }
+        let known = known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+        let mut fixed: Map<String, Value> = known.collect();
+        fixed.insert("shard".to_owned(), scope.shard.into());
+        Self { fixed }
     }
 }
 

@@ -125,6 +125,7 @@ pub struct Plan {
     pub run: Option<String>,
     pub arm: Option<String>,
     pub window: Option<i64>,
+    pub shard: i64,
     pub context_id: Option<String>,
     pub planner: Option<String>,
     pub issued_at: Option<f64>,
@@ -163,7 +164,9 @@ impl Plan {
                 return Err(format!("plan_id: 1 to {MAX_PLAN_ID_CHARS} characters"));
             }
         }
-        for (name, value) in [("window", self.window), ("apply_at", self.apply_at), ("expires_at", self.expires_at)] {
+        for (name, value) in
+            [("window", self.window), ("shard", Some(self.shard)), ("apply_at", self.apply_at), ("expires_at", self.expires_at)]
+        {
             if value.is_some_and(i64::is_negative) {
                 return Err(format!("{name}: must not be negative"));
             }
@@ -198,6 +201,7 @@ pub struct Receipt {
     pub run: Option<String>,
     pub arm: Option<String>,
     pub window: Option<i64>,
+    pub shard: i64,
     pub planner: Option<String>,
     pub outcome: String,
     pub reason: Option<String>,

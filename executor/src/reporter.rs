@@ -39,7 +39,7 @@ pub async fn answer_all(
         note(&report);
         let source = &report.job.source;
         let mut answers = Vec::new();
-        if let Some(receipt) = receipt(&report, &bus.arm) {
+        if let Some(receipt) = receipt(&report, &bus.arm, bus.shard) {
             answers.push(publish(&bus.producer, &bus.topics.applied, source.key.as_deref(), &receipt).await);
         }
         if let Some(letter) = dead_letter(&report, &bus.topics.plan) {

@@ -35,7 +35,7 @@ pub async fn run(settings: Settings, stop: watch::Receiver<bool>) -> anyhow::Res
     let address = listener.local_addr()?.to_string();
     info!(address, redis = settings.redis.name, kafka = settings.bus.kafka, "listening");
     let endpoints = tokio::spawn(axum::serve(listener, http::routes(metrics.clone())).into_future());
-    let bus = Bus::new(&settings.bus, &settings.scope.arm, &metrics)
+    let bus = Bus::new(&settings.bus, &settings.scope, &metrics)
         .map_err(|error| anyhow!("Kafka's client does not start ({error}); correct --kafka or --kafka-option"))?;
     let ended = serve(settings, Arc::new(bus), metrics, stop).await;
     endpoints.abort();

@@ -162,9 +162,10 @@ fn plans_of_others_are_passed_over() {
     world.publish(plan("other-run", json!({"run": "run-9", "evict": ["item:1"]})));
     world.publish(plan("other-arm", json!({"arm": "random", "evict": ["item:1"]})));
     world.publish_keyed("another/aura/0", plan("other-experiment", json!({"evict": ["item:1"]})));
+    world.publish(plan("other-shard", json!({"shard": 1, "evict": ["item:1"]})));
     world.publish(plan("ours", json!({"evict": ["item:1"]})));
     assert_eq!(receipts.next()["plan_id"], "ours");
-    for outcome in ["other_run", "other_arm", "other_experiment"] {
+    for outcome in ["other_run", "other_arm", "other_shard", "other_experiment"] {
         assert_eq!(executor.metric(&format!("aura_executor_plans_total{{outcome=\"{outcome}\"}}")), 1);
     }
 }

@@ -12,7 +12,7 @@ const PLAN: &str = r#"{"evict":["item:1","user:2"],"prefetch":[{"k":"item:é","v
 
 fn judged(payload: &[u8], policies: bool) -> Job {
     let caps = Caps { max_evict: 20, max_prefetch: 20, ttl_min: 60, ttl_max: 3600 };
-    let scope = Scope { experiment: Some("exp".to_owned()), arm: "aura".to_owned(), run: None, caps };
+    let scope = Scope { experiment: Some("exp".to_owned()), arm: "aura".to_owned(), shard: 0, run: None, caps };
     job(Source::new(0, 7, Some(b"exp/aura/0"), payload), payload, &scope, policies)
 }
 
@@ -44,7 +44,7 @@ fn reports() -> Vec<Report> {
 fn receipts_are_the_golden_ones() {
     let reports = reports();
     let receipts: Vec<Value> =
-        reports.iter().filter_map(|report| receipt(report, "aura")).map(|receipt| json!(receipt)).collect();
+        reports.iter().filter_map(|report| receipt(report, "aura", 0)).map(|receipt| json!(receipt)).collect();
     let letters: Vec<Value> =
         reports.iter().filter_map(|report| dead_letter(report, "aura-plan")).map(|letter| json!(letter)).collect();
     let written = json!({"receipts": receipts, "dead_letters": letters});
@@ -59,7 +59,7 @@ fn receipts_are_the_golden_ones() {
 #[test]
 fn counts_of_a_receipt_add_up() {
     let reports = reports();
-    let receipt = receipt(&reports[0], "aura").unwrap();
+    let receipt = receipt(&reports[0], "aura", 0).unwrap();
     assert_eq!((receipt.requested.evict, receipt.requested.prefetch), (2, 1));
     assert_eq!((receipt.applied.evict, receipt.applied.prefetch), (1, 0));
     assert_eq!(receipt.refused.values().sum::<u64>(), 2);
@@ -80,7 +80,8 @@ fn a_dead_letter_shows_4096_characters() {
 fn plans_of_others_are_skipped() {
     let skipped = |payload: &[u8], key: Option<&[u8]>, arm: &str, run: Option<&str>| {
         let caps = Caps { max_evict: 20, max_prefetch: 20, ttl_min: 60, ttl_max: 3600 };
-        let scope = Scope { experiment: Some("exp".to_owned()), arm: arm.to_owned(), run: run.map(str::to_owned), caps };
+        let run = run.map(str::to_owned);
+        let scope = Scope { experiment: Some("exp".to_owned()), arm: arm.to_owned(), shard: 0, run, caps };
         match job(Source::new(0, 0, key, payload), payload, &scope, true).work {
             Work::Skip(skip) => Some(skip),
             _ => None,
@@ -98,6 +99,25 @@ fn plans_of_others_are_skipped() {
     assert_eq!(skipped(b"nonsense", Some(b"exp/random/0"), "aura", None), Some(Skip::OtherArm));
     assert_eq!(skipped(b"nonsense", Some(b"exp/random/0"), "random", None), None);
     assert_eq!(skipped(br#"{"evict":1,"arm":"random"}"#, None, "aura", None), Some(Skip::OtherArm));
+}
+
+#[test]
+fn plans_of_another_shard_are_skipped_whatever_they_hold() {
+    let answered_by = |shard: i64, payload: &[u8], key: Option<&[u8]>| {
+        let caps = Caps { max_evict: 20, max_prefetch: 20, ttl_min: 60, ttl_max: 3600 };
+        let scope = Scope { experiment: None, arm: "aura".to_owned(), shard, run: None, caps };
+        let found = job(Source::new(0, 0, key, payload), payload, &scope, true);
+        let report = Report { job: found, outcome: refused("any"), latency_ms: 0.0 };
+        receipt(&report, "aura", shard).map(|receipt| receipt.shard)
+    };
+    assert_eq!(answered_by(0, b"{}", None), Some(0));
+    assert_eq!(answered_by(2, b"{}", None), None);
+    assert_eq!(answered_by(2, br#"{"shard":2}"#, None), Some(2));
+    assert_eq!(answered_by(0, br#"{"shard":2}"#, None), None);
+    assert_eq!(answered_by(2, b"nonsense", Some(b"exp/aura/2")), Some(2));
+    assert_eq!(answered_by(0, b"nonsense", Some(b"exp/aura/2")), None);
+    assert_eq!(answered_by(2, br#"{"shard":2,"evict":1}"#, None), Some(2));
+    assert_eq!(answered_by(0, b"nonsense", Some(b"exp/aura/x")), Some(0));
 }
 
 #[test]

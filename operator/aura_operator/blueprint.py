@@ -40,6 +40,12 @@ class Blueprint:
         """Id of the run: the same for the whole life of the resource, so that every part can go on after a restart."""
         return run_id(self.name, self.uid)
 
+    @property
+    def shards(self) -> list[int | None]:
+        """Numbers of the shards of the log; None alone where there is one, whose parts are named without a number."""
+        count = self.spec.workload.shards
+        return [None] if count == 1 else list(range(count))
+
     def child(self, component: str) -> str:
         """Name of the object of a component."""
         return f"{self.name}-{component}"

@@ -2,6 +2,7 @@
 
 __all__ = [
     "ANNOTATION_PREFIX",
+    "COMPLETION_INDEX",
     "COMPONENT",
     "EXPERIMENT",
     "FIELD_MANAGER",
@@ -24,6 +25,8 @@ ANNOTATION_PREFIX = "operator.aura.dev"
 EXPERIMENT = "aura.dev/experiment"
 COMPONENT = "app.kubernetes.io/component"
 MANAGED_BY = "app.kubernetes.io/managed-by"
+COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
+"""Annotation that Kubernetes gives the pods of a Job that numbers them."""
 TEMPLATE_HASH = "aura.dev/template-hash"
 
 

@@ -55,6 +55,9 @@ class OperatorSettings(ManifestModel):
     image_pull_secrets: tuple[str, ...] = ()
     storage_class_name: str | None = Field(None, description="Class of every volume; the cluster's default without it.")
     results_storage: str = "1Gi"
+    results_access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = Field(
+        "ReadWriteOnce", description="With ReadWriteMany the shards of an experiment may run on several nodes."
+    )
     part_storage: str = Field("2Gi", description="Volume of an embedded Kafka, MongoDB or Milvus.")
     model_storage: str = Field("10Gi", description="Volume of models that an embedded Ollama pulls.")
     resources: PartResources = PartResources()

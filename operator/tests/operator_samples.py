@@ -79,7 +79,7 @@ def progress(phase: str = "replaying", events: int = 420, total: int = 1000) -> 
 
 def replayer(**changes: Any) -> ReplayerState:
     """A replayer whose pod runs."""
-    return ReplayerState(**{"pod": "grocer-replayer-x", "address": "10.0.0.9", **changes})
+    return ReplayerState(**{"pod": "grocer-replayer-x", "addresses": {0: "10.0.0.9"}, **changes})
 
 
 def observation(

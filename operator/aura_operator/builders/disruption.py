@@ -17,7 +17,7 @@ def build(blueprint: Blueprint) -> list[Manifest]:
     """
     found = []
     if endpoints.embeds(blueprint, endpoints.REDIS):
-        names = [redis.component(arm) for arm in blueprint.spec.arms]
+        names = redis.components(blueprint)
         arms = {
             "matchLabels": {EXPERIMENT: blueprint.name},
             "matchExpressions": [{"key": COMPONENT, "operator": "In", "values": names}],

@@ -24,6 +24,7 @@ __all__ = [
     "embedded",
     "embeds",
     "executor",
+    "executors",
     "host",
     "kafka",
     "milvus",
@@ -56,9 +57,14 @@ DEFAULT_MODEL = "llama3.2:1b"
 LONGEST_PREFIX = 100
 
 
-def executor(arm: str) -> str:
-    """Component name of an arm's executor."""
-    return f"{EXECUTOR}-{arm}"
+def executor(arm: str, shard: int | None = None) -> str:
+    """Component name of an arm's executor, with the number of its shard where there are several."""
+    return f"{EXECUTOR}-{arm}" if shard is None else f"{EXECUTOR}-{arm}-{shard}"
+
+
+def executors(blueprint: Blueprint) -> list[str]:
+    """Component names of all executors."""
+    return [executor(arm, shard) for shard in blueprint.shards for arm in blueprint.spec.planned_arms]
 
 
 def host(blueprint: Blueprint, component: str) -> str:
@@ -105,10 +111,10 @@ def topic_prefix(blueprint: Blueprint) -> str:
     return f"{name}."
 
 
-def redis_url(blueprint: Blueprint, arm: str) -> str:
-    """An arm's Redis, without its password."""
+def redis_url(blueprint: Blueprint, arm: str, shard: int | str | None) -> str:
+    """An arm's Redis, without its password; `shard` may be an environment variable that stands for the number."""
     external = blueprint.spec.dependencies.redis.external
-    address = external.endpoints[arm] if external else f"{host(blueprint, redis.component(arm))}:{redis.PORT}"
+    address = external.endpoints[arm] if external else f"{host(blueprint, redis.component(arm, shard))}:{redis.PORT}"
     return f"redis://{address}"
 
 

@@ -1,4 +1,4 @@
-"""The executors: one for each planned arm, which alone change the arm on behalf of a plan."""
+"""The executors: one for each planned arm of each shard, which alone change the arm on behalf of a plan."""
 
 from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.builders import endpoints
@@ -11,26 +11,26 @@ __all__ = ["build"]
 
 
 def build(blueprint: Blueprint) -> list[Manifest]:
-    """A Deployment for each planned arm."""
-    return [_arm(blueprint, arm) for arm in blueprint.spec.planned_arms]
+    """A Deployment for each planned arm of each shard."""
+    return [_arm(blueprint, arm, shard) for shard in blueprint.shards for arm in blueprint.spec.planned_arms]
 
 
-def _arm(blueprint: Blueprint, arm: str) -> Manifest:
-    component = endpoints.executor(arm)
+def _arm(blueprint: Blueprint, arm: str, shard: int | None) -> Manifest:
+    component = endpoints.executor(arm, shard)
     template = service_pod(
         blueprint,
         EXECUTOR,
         blueprint.settings.images.executor,
         component=component,
-        variables=env({"AURA_REDIS": endpoints.redis_url(blueprint, arm)}),
+        variables=env({"AURA_REDIS": endpoints.redis_url(blueprint, arm, shard)}),
         reads_manifest=False,
-        arguments=_arguments(blueprint, arm),
+        arguments=_arguments(blueprint, arm, shard),
         ready="/readyz",
     )
     return deployment(blueprint, component, template)
 
 
-def _arguments(blueprint: Blueprint, arm: str) -> list[str]:
+def _arguments(blueprint: Blueprint, arm: str, shard: int | None) -> list[str]:
     spec = blueprint.spec
     prefix, caps = endpoints.topic_prefix(blueprint), spec.executor
     options = {
@@ -38,6 +38,7 @@ def _arguments(blueprint: Blueprint, arm: str) -> list[str]:
         **({"--topic-prefix": prefix} if prefix else {}),
         "--experiment": blueprint.name,
         "--arm": arm,
+        **({"--shard": str(shard)} if shard is not None else {}),
         "--run": blueprint.run,
         "--mode": "plain" if spec.cache.clock == "wall" else "arm",
         "--listen": LISTEN,

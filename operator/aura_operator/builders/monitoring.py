@@ -17,7 +17,7 @@ def build(blueprint: Blueprint) -> list[Manifest]:
     wanted = blueprint.settings.service_monitors
     if wanted == "never" or (wanted == "auto" and MONITORING not in blueprint.apis):
         return []
-    names = [PLANNER, *(endpoints.executor(arm) for arm in blueprint.spec.planned_arms)]
+    names = [PLANNER, *endpoints.executors(blueprint)]
     return [*(service(blueprint, name, {HTTP: HTTP_PORT}) for name in names), _monitor(blueprint, [REPLAYER, *names])]
 
 

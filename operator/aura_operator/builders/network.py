@@ -1,6 +1,7 @@
 """NetworkPolicies: nobody reaches an experiment's pods but those who have business there."""
 
 from collections.abc import Sequence
+from itertools import product
 
 from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.builders import endpoints, redis
@@ -19,9 +20,10 @@ def build(blueprint: Blueprint) -> list[Manifest]:
     everything = {"podSelector": {"matchLabels": {EXPERIMENT: blueprint.name}}, "policyTypes": ["Ingress"]}
     found = [_policy(blueprint, "default", everything), _services(blueprint)]
     if endpoints.embeds(blueprint, endpoints.REDIS):
-        for arm in blueprint.spec.arms:
-            clients = [REPLAYER, *([endpoints.executor(arm)] if arm in blueprint.spec.planned_arms else [])]
-            found.append(_server(blueprint, redis.component(arm), redis.PORT, clients))
+        planned = blueprint.spec.planned_arms
+        for arm, shard in product(blueprint.spec.arms, blueprint.shards):
+            clients = [REPLAYER, *([endpoints.executor(arm, shard)] if arm in planned else [])]
+            found.append(_server(blueprint, redis.component(arm, shard), redis.PORT, clients))
     for part in (endpoints.KAFKA, endpoints.MONGODB, endpoints.MILVUS, endpoints.OLLAMA):
         if endpoints.embeds(blueprint, part):
             found.append(_server(blueprint, part, PORTS[part], _clients(blueprint, part), out=part == endpoints.OLLAMA))
@@ -30,7 +32,7 @@ def build(blueprint: Blueprint) -> list[Manifest]:
 
 def _clients(blueprint: Blueprint, part: str) -> list[str]:
     services = [service for service, parts in CLIENTS.items() if part in parts]
-    executors = [endpoints.executor(arm) for arm in blueprint.spec.planned_arms]
+    executors = endpoints.executors(blueprint)
     return [name for service in services for name in (executors if service == EXECUTOR else [service])]
 
 
@@ -46,7 +48,7 @@ def _server(blueprint: Blueprint, component: str, port: int, clients: Sequence[s
 
 def _services(blueprint: Blueprint) -> Manifest:
     """Progress and metrics hold no secrets, and operator and Prometheus live in namespaces that are not known here."""
-    names = [REPLAYER, PLANNER, *(endpoints.executor(arm) for arm in blueprint.spec.planned_arms)]
+    names = [REPLAYER, PLANNER, *endpoints.executors(blueprint)]
     pods = {
         "matchLabels": {EXPERIMENT: blueprint.name},
         "matchExpressions": [{"key": COMPONENT, "operator": "In", "values": names}],

@@ -8,7 +8,7 @@ from aura_operator.builders.secrets import PASSWORDS, REDIS_CONF
 from aura_operator.builders.workload import deployment, service
 from aura_operator.quantities import at_least
 
-__all__ = ["PORT", "build", "component"]
+__all__ = ["PORT", "build", "component", "components"]
 
 PORT = 6379
 UID = 999
@@ -18,16 +18,21 @@ OVERHEAD = 64 * 1024**2
 """For the program itself, its connections and scripts."""
 
 
-def component(arm: str) -> str:
-    """Component name of an arm's Redis."""
-    return f"redis-{arm}"
+def component(arm: str, shard: int | str | None = None) -> str:
+    """Component name of an arm's Redis, with the number of its shard where there are several."""
+    return f"redis-{arm}" if shard is None else f"redis-{arm}-{shard}"
+
+
+def components(blueprint: Blueprint) -> list[str]:
+    """Component names of all arms of all shards."""
+    return [component(arm, shard) for shard in blueprint.shards for arm in blueprint.spec.arms]
 
 
 def build(blueprint: Blueprint) -> list[Manifest]:
-    """A Deployment and a Service for each arm; nothing where the user brings the servers."""
+    """A Deployment and a Service for each arm of each shard; nothing where the user brings the servers."""
     if blueprint.spec.dependencies.redis.external is not None:
         return []
-    return [built for arm in blueprint.spec.arms for built in _arm(blueprint, component(arm))]
+    return [built for name in components(blueprint) for built in _arm(blueprint, name)]
 
 
 def _arm(blueprint: Blueprint, name: str) -> list[Manifest]:
@@ -66,7 +71,7 @@ def _resources(blueprint: Blueprint) -> Resources:
     default, budget = blueprint.settings.resources.redis, blueprint.spec.cache.memory
     if budget is None:
         return default
-    size = parse_bytes(budget)
+    size = parse_bytes(budget) // blueprint.spec.workload.shards
     raised = {"requests": size + OVERHEAD, "limits": 2 * size + OVERHEAD}
     return Resources(
         **{

@@ -54,8 +54,12 @@ def job(
     template: Manifest,
     *,
     suspend: bool = False,
+    completions: int = 1,
 ) -> Manifest:
-    """A Job of one pod that is tried again until it succeeds; its template cannot be changed once it is there."""
+    """A Job whose pod is tried again until it succeeds; its template cannot be changed once it is there.
+
+    With more `completions` it has as many pods side by side, each with its number.
+    """
     template["spec"]["restartPolicy"] = "OnFailure"
     spec: Manifest = {
         "template": template,
@@ -64,21 +68,25 @@ def job(
         # Never two at once: the next pod starts when the one before is gone.
         "podReplacementPolicy": "Failed",
     }
+    if completions > 1:
+        spec |= {"completions": completions, "parallelism": completions, "completionMode": "Indexed"}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": blueprint.metadata(component), "spec": spec}
 
 
-def persistent_volume(blueprint: Blueprint, component: str, storage: str, *, owned: bool = True) -> Manifest:
-    """A claim of `storage` for one pod at a time; it stays when the experiment goes unless it is `owned`."""
+def persistent_volume(
+    blueprint: Blueprint, component: str, storage: str, *, mode: str = "ReadWriteOnce", owned: bool = True
+) -> Manifest:
+    """A claim of `storage`, by default for the pods of one node; it stays when the experiment goes unless it is `owned`."""
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": blueprint.metadata(component, owned=owned),
-        "spec": _claim(blueprint, storage),
+        "spec": _claim(blueprint, storage, mode),
     }
 
 
-def _claim(blueprint: Blueprint, storage: str) -> Manifest:
-    claim: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": canonical(storage)}}}
+def _claim(blueprint: Blueprint, storage: str, mode: str = "ReadWriteOnce") -> Manifest:
+    claim: Manifest = {"accessModes": [mode], "resources": {"requests": {"storage": canonical(storage)}}}
     if blueprint.settings.storage_class_name:
         claim["storageClassName"] = blueprint.settings.storage_class_name
     return claim

@@ -109,7 +109,7 @@ def _job(item: Manifest, there: Manifest, *, started: bool) -> Action | None:
         condition.get("type") in ("Complete", "Failed") and condition.get("status") == "True"
         for condition in (there.get("status") or {}).get("conditions") or []
     )
-    path = difference(item["spec"]["template"], there["spec"]["template"])
+    path = difference(item["spec"]["template"], there["spec"]["template"]) or _pods_of(item, there)
     loads = item["metadata"]["labels"][COMPONENT] == LOADER
     if finished and not (loads and path and not started):
         return None
@@ -119,6 +119,12 @@ def _job(item: Manifest, there: Manifest, *, started: bool) -> Action | None:
     if wanted != bool(there["spec"].get("suspend")):
         return _change(item, {"spec": {"suspend": wanted}}, "suspend")
     return _metadata(item, there)
+
+
+def _pods_of(item: Manifest, there: Manifest) -> str | None:
+    """Where a Job differs in how many pods it has, which cannot be changed either."""
+    wanted, found = (int(one["spec"].get("completions") or 1) for one in (item, there))
+    return None if wanted == found else ".completions"
 
 
 def _claim(item: Manifest, there: Manifest, *, uid: str) -> Action | None:

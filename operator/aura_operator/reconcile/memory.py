@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from aura_contract.results import Progress
 from aura_contract.status import ExperimentStatus
 from aura_operator.cluster.client import ApiError
 from aura_operator.reconcile.lookups import Lookups
@@ -64,5 +65,7 @@ class Memory:
     picture: Picture | None = None
     settled: object = None
     servers_wanted: frozenset[str] = frozenset()
+    progress: dict[int, Progress] = field(default_factory=dict)
+    """What each shard's replayer said last."""
     given_up: dict[tuple[str, str], str] = field(default_factory=dict)
     """Path at which an object stays different whatever is done, by its kind and name."""

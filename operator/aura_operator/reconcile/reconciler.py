@@ -11,6 +11,7 @@ from functools import cache, partial
 import httpx
 from pydantic import ValidationError
 
+from aura_contract.progress import merge_progress
 from aura_contract.results import Progress
 from aura_contract.status import ExperimentStatus
 from aura_operator.blueprint import MONITORING, Blueprint, Manifest
@@ -81,7 +82,7 @@ class Reconciler:
         refusal = await self._bring_up_unless_refused(experiment, memory, picture, lookups, observe)
         if refusal is not None:
             found.insert(0, _refused(refusal.error, experiment))
-        progress = await self._progress(picture.facts, memory.status)
+        progress = await self._progress(picture.facts, experiment, memory)
         seen = _observation(experiment, memory, picture.facts, found, progress)
         status = derive(seen)
         await self._reporter.report(experiment, memory, status, announce)
@@ -177,11 +178,24 @@ class Reconciler:
         memory.looked_up = (experiment.generation, time.monotonic())
         return memory.lookups
 
-    async def _progress(self, facts: Facts, before: ExperimentStatus) -> Progress | None:
-        """What the replayer says of itself, or None while it does not answer."""
-        address = facts.replayer.address if facts.replayer else None
-        if address is None or before.finished_at:
+    async def _progress(self, facts: Facts, experiment: Experiment, memory: Memory) -> Progress | None:
+        """What the replayers of all shards say of themselves, or None while none answers; of one that is silent, what it said."""
+        addresses = facts.replayer.addresses if facts.replayer else {}
+        if (memory.status or experiment.status).finished_at:
+            memory.progress = {}
             return None
+        answers = await asyncio.gather(*map(self._asked, addresses.values()))
+        found = {shard: answer for shard, answer in zip(addresses, answers, strict=True) if answer}
+        shards = experiment.spec.workload.shards
+        # Before the start their number may change.
+        memory.progress = {shard: said for shard, said in {**memory.progress, **found}.items() if shard < shards}
+        if not found.keys() & memory.progress.keys():
+            return None
+        whole = merge_progress(memory.progress)
+        # Before all shards have said how long they are, nobody knows the whole.
+        return whole if len(memory.progress) == shards else whole.model_copy(update={"total": 0})
+
+    async def _asked(self, address: str) -> Progress | None:
         host = f"[{address}]" if ":" in address else address
         try:
             answer = await self._http.get(f"http://{host}:{HTTP_PORT}/progress")
@@ -196,7 +210,7 @@ class Reconciler:
             return 0.0
         if status.finished_at:
             return await self._after_the_end(experiment, status)
-        if status.phase == "Running" or (seen.facts.replayer and seen.facts.replayer.address):
+        if status.phase == "Running" or (seen.facts.replayer and seen.facts.replayer.addresses):
             # One that runs but has not answered yet is asked again soon.
             return self._settings.status_seconds
         pause = TROUBLED_SECONDS if seen.troubles else self._settings.resync_seconds

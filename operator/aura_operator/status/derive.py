@@ -151,7 +151,7 @@ def _phase(seen: Observation) -> Phase:
         return "Suspended"
     facts, replayer = seen.facts, seen.facts.replayer
     # A replayer that is tried again is no step back, or the phase would go to and fro.
-    if replayer is not None and (seen.before.started_at or replayer.address or seen.before.phase == "Running"):
+    if replayer is not None and (seen.before.started_at or replayer.addresses or seen.before.phase == "Running"):
         return "Running"
     if facts.servers or facts.executors or replayer is not None:
         return "Provisioning"

@@ -7,9 +7,9 @@ from pydantic import ValidationError
 
 from aura_contract.results import Ending
 from aura_operator.blueprint import Manifest
-from aura_operator.naming import COMPONENT
+from aura_operator.naming import COMPLETION_INDEX, COMPONENT
 
-__all__ = ["Facts", "PartState", "ReplayerState", "gather"]
+__all__ = ["Facts", "PartState", "ReplayerState", "ending_of", "gather"]
 
 SERVERS = ("redis-", "kafka", "mongodb", "milvus", "ollama")
 LOADER, PLANNER, REPLAYER, EXECUTOR = "loader", "planner", "replayer", "executor-"
@@ -31,12 +31,17 @@ class PartState:
 
 @dataclass(frozen=True)
 class ReplayerState:
-    """The replayer's Job and its newest pod; `ending` is what its last container said when it ended."""
+    """The replayer's Job and the newest pod of each shard.
+
+    `pod` is that of shard 0, which tells the verdict, `addresses` are those of running pods by shard. `ending` is what the
+    last container of shard 0 said when it ended; of several shards, unless that is the verdict, what one that failed has said.
+    `restarts` are that shard's.
+    """
 
     succeeded: bool = False
     suspended: bool = False
     pod: str | None = None
-    address: str | None = None
+    addresses: Mapping[int, str] = field(default_factory=dict)
     restarts: int = 0
     ending: Ending | None = None
 
@@ -91,7 +96,7 @@ def _part(item: Manifest) -> PartState:
 
 
 def _succeeded(job: Manifest) -> bool:
-    return bool((job.get("status") or {}).get("succeeded"))
+    return int((job.get("status") or {}).get("succeeded") or 0) >= int(job["spec"].get("completions") or 1)
 
 
 def _rests(item: Manifest) -> bool:
@@ -106,24 +111,45 @@ def _refusal(item: Manifest) -> str | None:
 
 def _replayer(job: Manifest, pods: Iterable[Manifest]) -> ReplayerState:
     own = [pod for pod in pods if component(pod) == REPLAYER and not pod["metadata"].get("deletionTimestamp")]
-    newest = max(own, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), default=None)
-    state = ReplayerState(succeeded=_succeeded(job), suspended=bool(job["spec"].get("suspend")))
-    if newest is None:
-        return state
-    status = newest.get("status") or {}
-    container: Manifest = next(iter(status.get("containerStatuses") or []), {})
-    running = "running" in (container.get("state") or {})
+    own.sort(key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
+    newest = {_index(pod): pod for pod in own}
+    told = _who_tells(newest)
     return ReplayerState(
-        succeeded=state.succeeded,
-        suspended=state.suspended,
-        pod=newest["metadata"]["name"],
-        address=status.get("podIP") if running else None,
-        restarts=int(container.get("restartCount", 0)),
-        ending=_ending(container),
+        succeeded=_succeeded(job),
+        suspended=bool(job["spec"].get("suspend")),
+        pod=newest[0]["metadata"]["name"] if 0 in newest else None,
+        addresses={index: address for index, pod in sorted(newest.items()) if (address := _address(pod))},
+        restarts=int(told.get("restartCount", 0)),
+        ending=ending_of(told),
     )
 
 
-def _ending(container: Manifest) -> Ending | None:
+def _index(pod: Manifest) -> int:
+    return int((pod["metadata"].get("annotations") or {}).get(COMPLETION_INDEX, 0))
+
+
+def _container(pod: Manifest) -> Manifest:
+    return next(iter((pod.get("status") or {}).get("containerStatuses") or []), {})
+
+
+def _address(pod: Manifest) -> str | None:
+    running = "running" in (_container(pod).get("state") or {})
+    return (pod.get("status") or {}).get("podIP") if running else None
+
+
+def _who_tells(pods: Mapping[int, Manifest]) -> Manifest:
+    """The container that tells how the run ended or why it does not go on."""
+    containers = {index: _container(pod) for index, pod in pods.items()}
+    first = containers.pop(0, {})
+    ending = ending_of(first)
+    if ending is not None and ending.exit_code == 0:
+        return first
+    failed = [one for one in (first, *containers.values()) if (found := ending_of(one)) and found.exit_code]
+    return max(failed, key=lambda one: int(one.get("restartCount", 0)), default=first)
+
+
+def ending_of(container: Manifest) -> Ending | None:
+    """What a replayer's container said when it last ended."""
     for state in ("state", "lastState"):
         ended = (container.get(state) or {}).get("terminated")
         if ended:

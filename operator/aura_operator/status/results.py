@@ -56,6 +56,9 @@ def _arm_so_far(arm: ArmProgress, planner: str) -> ArmStatus:
     return ArmStatus(
         planner=planner,
         hit_ratio=f"{arm.hit_ratio:.4f}",
+        **(
+            {"requests": str(arm.requests), "hits": str(arm.hits), "misses": str(arm.requests - arm.hits)} if arm.requests else {}
+        ),
         plans_decided=str(arm.plans_decided),
         plans_applied=str(arm.plans_applied),
         plans_refused=str(arm.plans_refused),

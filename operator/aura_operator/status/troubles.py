@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aura_contract.experiment import ExperimentSpec
 from aura_operator.blueprint import Manifest
 from aura_operator.builders.endpoints import OLLAMA
-from aura_operator.status.facts import REPLAYER, Facts, component
+from aura_operator.status.facts import REPLAYER, Facts, component, ending_of
 
 __all__ = ["Trouble", "troubles"]
 
@@ -30,7 +30,7 @@ def troubles(facts: Facts, spec: ExperimentSpec) -> list[Trouble]:
     found = [Trouble(_refusal_reason(why), _refusal(name, why), _serves(name)) for name, why in sorted(facts.refused.items())]
     for pod in sorted(facts.pods, key=lambda pod: (component(pod) == REPLAYER, str(pod["metadata"]["name"]))):
         if not pod["metadata"].get("deletionTimestamp"):
-            found += _of_pod(pod, facts, spec)
+            found += _of_pod(pod, spec)
     return found
 
 
@@ -43,7 +43,7 @@ def _refusal(name: str, why: str) -> str:
     return f"the API server refuses the pods of {name}: {_short(why)}; {advice}"
 
 
-def _of_pod(pod: Manifest, facts: Facts, spec: ExperimentSpec) -> Iterator[Trouble]:
+def _of_pod(pod: Manifest, spec: ExperimentSpec) -> Iterator[Trouble]:
     status, name = pod.get("status") or {}, str(pod["metadata"]["name"])
     for condition in status.get("conditions") or []:
         if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
@@ -51,10 +51,10 @@ def _of_pod(pod: Manifest, facts: Facts, spec: ExperimentSpec) -> Iterator[Troub
             message = f"pod {name} finds no node: {said}; add nodes or change its resources or spec.pods"
             yield Trouble("Unschedulable", message, _serves(component(pod)))
     for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
-        yield from _of_container(name, component(pod), container, facts, spec)
+        yield from _of_container(name, component(pod), container, spec)
 
 
-def _of_container(pod: str, part: str, container: Manifest, facts: Facts, spec: ExperimentSpec) -> Iterator[Trouble]:
+def _of_container(pod: str, part: str, container: Manifest, spec: ExperimentSpec) -> Iterator[Trouble]:
     waiting = (container.get("state") or {}).get("waiting") or {}
     reason, said = waiting.get("reason", ""), _short(waiting.get("message", ""))
     if reason in PULLS:
@@ -67,11 +67,11 @@ def _of_container(pod: str, part: str, container: Manifest, facts: Facts, spec: 
         # One that has ended well in the end is no trouble any more.
         ended = (container.get("state") or {}).get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
         if ended.get("exitCode"):
-            yield _failing(pod, part, container, ended, facts)
+            yield _failing(pod, part, container, ended)
 
 
-def _failing(pod: str, part: str, container: Manifest, ended: Manifest, facts: Facts) -> Trouble:
-    ending = facts.replayer.ending if facts.replayer and part == REPLAYER else None
+def _failing(pod: str, part: str, container: Manifest, ended: Manifest) -> Trouble:
+    ending = ending_of(container) if part == REPLAYER else None
     if ending is not None:
         reasons = {BAD_INPUT: "BadInput", PART_LOST: "PartLost"}
         again = "it is tried again by itself"

@@ -1,4 +1,4 @@
-"""Three experiments: the least one may write, everything embedded, everything external."""
+"""Four experiments: the least one may write, everything embedded, everything external, and one of several shards."""
 
 import yaml
 
@@ -6,7 +6,7 @@ from aura_contract.experiment import ExperimentSpec
 from aura_operator.blueprint import MONITORING, Blueprint
 from aura_operator.settings import OperatorSettings
 
-__all__ = ["BLUEPRINTS", "EMBEDDED", "EXTERNAL", "MINIMAL", "PASSWORDS", "blueprint"]
+__all__ = ["BLUEPRINTS", "EMBEDDED", "EXTERNAL", "MINIMAL", "PASSWORDS", "SHARDED", "SHARDED_SPEC", "blueprint"]
 
 UID = "6f1c0b9e-3f6e-4c1b-9a53-0b6f1a2c3d4e"
 PASSWORDS = {"redis": "generated-for-redis", "mongodb": "generated-for-mongodb"}
@@ -63,6 +63,13 @@ dependencies:
   milvus: {external: {endpoint: "https://milvus.example.org", tls: true, secretRef: {name: milvus-login}}}
 """
 
+SHARDED_SPEC = """
+workload: {source: {dataset: complete-journey}, columns: {user: user}, requests: [purchase], shards: 2}
+cache: {memory: 600Mi}
+planner: {backend: heuristic}
+controls: [noop]
+"""
+
 SECRET_KEYS = {
     "redis-login": frozenset({"password", "ca.crt"}),
     "kafka-login": frozenset({"username", "password", "mechanism", "ca.crt", "tls.crt", "tls.key"}),
@@ -80,4 +87,5 @@ def blueprint(spec: str, name: str = "grocer", namespace: str = "shop", settings
 
 
 MINIMAL, EMBEDDED, EXTERNAL = blueprint(MINIMAL_SPEC), blueprint(EMBEDDED_SPEC), blueprint(EXTERNAL_SPEC)
-BLUEPRINTS = {"minimal": MINIMAL, "embedded": EMBEDDED, "external": EXTERNAL}
+SHARDED = blueprint(SHARDED_SPEC)
+BLUEPRINTS = {"minimal": MINIMAL, "embedded": EMBEDDED, "external": EXTERNAL, "sharded": SHARDED}

@@ -5,7 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_blueprints import EMBEDDED, EMBEDDED_SPEC, EXTERNAL, EXTERNAL_SPEC, MINIMAL, MINIMAL_SPEC, blueprint
+from sample_blueprints import (
+    EMBEDDED,
+    EMBEDDED_SPEC,
+    EXTERNAL,
+    EXTERNAL_SPEC,
+    MINIMAL,
+    MINIMAL_SPEC,
+    SHARDED,
+    SHARDED_SPEC,
+    blueprint,
+)
 
 from aura_contract.credentials import Part, credentials, variable
 from aura_operator.blueprint import Blueprint, Manifest
@@ -55,6 +65,49 @@ def test_the_replayer_goes_on_whatever_may_change(change: str) -> None:
     before, after = one(replayer.build(MINIMAL)), one(replayer.build(blueprint(f"{spec}{change}")))
     assert after["spec"]["template"] == before["spec"]["template"]
     assert after["spec"]["suspend"] == ("suspend" in change)
+
+
+def test_each_shard_has_servers_and_executors_of_its_own_and_finds_them_by_its_number() -> None:
+    names = [item["metadata"]["name"] for item in redis.build(SHARDED) if item["kind"] == "Deployment"]
+    assert names == [f"grocer-redis-{arm}-{shard}" for shard in range(2) for arm in ("baseline", "aura", "noop")]
+    found = {item["metadata"]["name"]: item for item in executor.build(SHARDED)}
+    assert list(found) == [f"grocer-executor-{arm}-{shard}" for shard in range(2) for arm in ("aura", "noop")]
+    for shard in range(2):
+        item = found[f"grocer-executor-aura-{shard}"]
+        (container,) = item["spec"]["template"]["spec"]["containers"]
+        assert f"--shard={shard}" in container["args"]
+        assert variables(item)["AURA_REDIS"] == f"redis://grocer-redis-aura-{shard}.shop.svc:6379"
+    environment = variables(one(replayer.build(SHARDED)))
+    assert list(environment).index("AURA_SHARD") < list(environment).index("AURA_ARMS")
+    assert environment["AURA_ARMS"].split()[1] == "aura=redis://grocer-redis-aura-$(AURA_SHARD).shop.svc:6379"
+
+
+def test_the_replayer_of_several_shards_is_an_indexed_job_and_that_of_one_is_none() -> None:
+    spec = one(replayer.build(SHARDED))["spec"]
+    assert (spec["completions"], spec["parallelism"], spec["completionMode"]) == (2, 2, "Indexed")
+    single = one(replayer.build(MINIMAL))
+    assert not {"completions", "parallelism", "completionMode"} & single["spec"].keys()
+    assert not {"AURA_SHARD", "AURA_MERGE"} & variables(single).keys()
+
+
+def test_shards_share_a_node_unless_their_volume_can_be_shared() -> None:
+    def affinity(built: Manifest) -> Any:
+        return built["spec"]["template"]["spec"].get("affinity")
+
+    assert affinity(one(replayer.build(SHARDED)))
+    assert affinity(one(replayer.build(MINIMAL))) is None
+    many = blueprint(SHARDED_SPEC, settings=OperatorSettings(results_access_mode="ReadWriteMany"))
+    assert affinity(one(replayer.build(many))) is None
+    assert one(replayer.results(many))["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def test_each_shards_server_has_memory_for_its_part() -> None:
+    def limit(spec: str) -> str:
+        (container,) = redis.build(blueprint(spec))[0]["spec"]["template"]["spec"]["containers"]
+        return str(container["resources"]["limits"]["memory"])
+
+    assert limit(SHARDED_SPEC.replace("shards: 2", "shards: 1")) == "1264Mi"
+    assert limit(SHARDED_SPEC) == "1Gi"
 
 
 def test_each_service_gets_the_credentials_of_its_parts_and_no_others() -> None:

@@ -101,7 +101,7 @@ def test_no_password_is_in_anything_but_the_secret(built: Manifest) -> None:
 
 def test_names_fit_for_the_longest_experiment_name() -> None:
     assert len(LONGEST_NAME) == 40
-    every = EMBEDDED_SPEC.replace("[noop, random]", "[noop, random, heuristic]")
+    every = EMBEDDED_SPEC.replace("[noop, random]", "[noop, random, heuristic]").replace("limit: 400000", "shards: 64")
     for built in everything(blueprint(every, LONGEST_NAME, "n" * 63)):
         name = built["metadata"]["name"]
         # Of a StatefulSet's name a label with a hash is made.

@@ -153,6 +153,14 @@ def test_a_job_is_made_anew_for_another_template_before_the_replay_and_kept_afte
     assert decided(job_of(), there, started=True) is None
 
 
+def test_a_job_is_made_anew_for_another_number_of_shards_before_the_replay_and_kept_after() -> None:
+    wanted, there = changed(job_of(), ("spec", "completions"), 4), changed(job_of(), ("spec", "completions"), 2)
+    assert [decided(wanted, found, started=False).why for found in (there, job_of())] == [".completions"] * 2
+    assert decided(wanted, there, started=True) is None
+    # What the API server fills in for a Job of one pod is no difference.
+    assert decided(job_of(), changed(job_of(), ("spec", "completions"), 1), started=False) is None
+
+
 @pytest.mark.parametrize("end", ["Complete", "Failed"])
 def test_a_job_that_has_ended_is_left_alone(end: str) -> None:
     there = {**changed(job_of(), (*POD_SPEC, "image"), "b:1"), "status": {"conditions": [{"type": end, "status": "True"}]}}

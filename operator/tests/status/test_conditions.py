@@ -10,7 +10,7 @@ from aura_operator.status.troubles import Trouble
 
 NAMES = ["Ready", "DependenciesReady", "Progressing", "MetricsAvailable", "Suspended", "Complete", "Failed", "Degraded"]
 RUNNING = Facts(servers=READY, replayer=replayer())
-OVER = Facts(servers=READY, replayer=replayer(address=None, succeeded=True, ending=ending(0, "done", verdict())))
+OVER = Facts(servers=READY, replayer=replayer(addresses={}, succeeded=True, ending=ending(0, "done", verdict())))
 PLANNER_LOST = Trouble("ImageNotPulled", "image x of planner cannot be pulled", servers=False)
 SERVER_LOST = Trouble("ImageNotPulled", "image x of kafka cannot be pulled")
 

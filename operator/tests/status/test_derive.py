@@ -14,9 +14,9 @@ from aura_operator.status.troubles import Trouble
 
 MISSING = Trouble("SecretNotFound", "Secret login of spec.x does not exist; create it")
 EMPTY = Facts()
-STARTING = Facts(servers=READY, replayer=replayer(address=None))
+STARTING = Facts(servers=READY, replayer=replayer(addresses={}))
 RUNNING = Facts(servers=READY, replayer=replayer())
-OVER = Facts(servers=READY, replayer=replayer(address=None, succeeded=True, ending=ending(0, "done", verdict())))
+OVER = Facts(servers=READY, replayer=replayer(addresses={}, succeeded=True, ending=ending(0, "done", verdict())))
 
 
 def running() -> ExperimentStatus:
@@ -138,7 +138,7 @@ def test_the_time_left_is_known_beforehand() -> None:
 
 @pytest.mark.parametrize(("restarts", "phase"), [(4, "Running"), (5, "Failed")])
 def test_an_arm_that_stays_lost_ends_the_experiment_after_five_attempts(restarts: int, phase: str) -> None:
-    lost = replayer(address=None, restarts=restarts, ending=ending(3, "the server of arm aura lost its memory"))
+    lost = replayer(addresses={}, restarts=restarts, ending=ending(3, "the server of arm aura lost its memory"))
     status = derive(observation(running(), facts=Facts(servers=READY, replayer=lost)))
     assert status.phase == phase
     if phase == "Failed":
@@ -147,18 +147,18 @@ def test_an_arm_that_stays_lost_ends_the_experiment_after_five_attempts(restarts
 
 
 def test_an_arm_that_does_not_answer_before_the_start_is_waited_for() -> None:
-    lost = replayer(address=None, restarts=99, ending=ending(3, "the server of arm aura refuses the password"))
+    lost = replayer(addresses={}, restarts=99, ending=ending(3, "the server of arm aura refuses the password"))
     assert derive(observation(facts=Facts(servers=READY, replayer=lost))).finished_at is None
 
 
 @pytest.mark.parametrize("code", [1, 2, 130])
 def test_no_other_end_of_a_replayer_is_the_experiments(code: int) -> None:
-    failing = replayer(address=None, restarts=99, ending=ending(code, "no"))
+    failing = replayer(addresses={}, restarts=99, ending=ending(code, "no"))
     assert derive(observation(facts=Facts(servers=READY, replayer=failing))).finished_at is None
 
 
 def test_a_success_whose_result_is_lost_is_no_end() -> None:
-    lost = Facts(servers=READY, replayer=replayer(pod=None, address=None, succeeded=True))
+    lost = Facts(servers=READY, replayer=replayer(pod=None, addresses={}, succeeded=True))
     status = derive(observation(running(), facts=lost))
     assert (status.phase, status.finished_at) == ("Running", None)
 

@@ -4,7 +4,7 @@ import pytest
 from operator_samples import child, deployment, ending, job, pod, terminated, verdict
 
 from aura_operator.blueprint import Manifest
-from aura_operator.status.facts import Facts, PartState, component, gather
+from aura_operator.status.facts import Facts, PartState, ReplayerState, component, gather
 
 
 def test_parts_are_sorted_by_what_they_are() -> None:
@@ -49,7 +49,46 @@ def test_an_address_is_that_of_a_running_container_alone() -> None:
     running = pod("replayer", {"state": {"running": {}}, "restartCount": 2}, podIP="10.0.0.1")
     ended = pod("replayer", terminated(1), podIP="10.0.0.1")
     states = [gather([job("replayer", suspend=True), one]).replayer for one in (running, ended)]
-    assert [(state.address, state.restarts, state.suspended) for state in states] == [("10.0.0.1", 2, True), (None, 0, True)]
+    found = [(state.addresses, state.restarts, state.suspended) for state in states]
+    assert found == [({0: "10.0.0.1"}, 2, True), ({}, 0, True)]
+
+
+def shard(index: int, container: Manifest, age: int = 1) -> Manifest:
+    item = pod("replayer", container, name=f"replayer-{index}-{age}", age=age, podIP=f"10.0.0.{index}")
+    item["metadata"]["annotations"] = {"batch.kubernetes.io/job-completion-index": str(index)}
+    return item
+
+
+def sharded(*pods: Manifest, succeeded: int = 0) -> ReplayerState:
+    item = job("replayer", succeeded=succeeded)
+    item["spec"]["completions"] = 3
+    state = gather([item, *pods]).replayer
+    assert state is not None
+    return state
+
+
+RUNNING: Manifest = {"state": {"running": {}}, "restartCount": 0}
+
+
+def test_each_shard_has_its_newest_pod() -> None:
+    state = sharded(shard(2, RUNNING), shard(0, RUNNING), shard(1, terminated(3), age=1), shard(1, RUNNING, age=2))
+    assert (state.pod, state.addresses) == ("replayer-0-1", {0: "10.0.0.0", 1: "10.0.0.1", 2: "10.0.0.2"})
+    assert (state.ending, state.restarts) == (None, 0)
+
+
+def test_several_shards_have_succeeded_when_all_have() -> None:
+    assert [sharded(succeeded=count).succeeded for count in (1, 2, 3)] == [False, False, True]
+
+
+def test_the_verdict_is_the_first_shards_and_trouble_that_of_whoever_has_it() -> None:
+    waits, lost = ending(0, "shard 2 of 3 is done"), ending(3, "the server of arm aura lost its memory")
+    failing = shard(1, {**terminated(3, last=True, message=lost), "restartCount": 7})
+    state = sharded(shard(0, RUNNING), failing, shard(2, terminated(0, message=waits)))
+    assert (state.ending, state.restarts) == (lost, 7)
+    good = ending(0, "done", verdict())
+    done = sharded(shard(0, terminated(0, message=good)), failing, shard(2, terminated(0, message=waits)))
+    assert done.ending == good
+    assert sharded(shard(2, terminated(0, message=waits)), shard(0, RUNNING)).ending is None
 
 
 def test_an_ending_is_read_from_this_try_or_the_last() -> None:

@@ -23,6 +23,7 @@ from aura_data.loading import load_catalogue
 from aura_replayer.arm.base import ArmLost
 from aura_replayer.arm.server import clear
 from aura_replayer.ceilings import write_ceilings
+from aura_replayer.merging import merge
 from aura_replayer.parts import RunSettings
 
 __all__ = ["load_servers", "run_experiment", "simulate_experiment", "validate_experiment"]
@@ -44,6 +45,7 @@ def run_experiment(
     _check_address("--listen", listen)
     with StopSignals() as signals:
         experiment = load_manifest(manifest)
+        _check_ports(listen, experiment.spec.workload.shards)
         adopt(experiment.spec.dependencies, kafka=kafka is not None)
         check_files(experiment.spec, manifest.resolve().parent, bad_rows)
         for text in warnings(experiment.spec):
@@ -66,6 +68,10 @@ def run_experiment(
                 signals.kill = house.kill
                 with make_view(console) as view:
                     Supervisor(house, plan, view, signals.check).run()
+            if plan.spec.workload.shards > 1:
+                merge(RunSettings(experiment, folder, plan.run, folder, bad_rows))
+        except DataError as error:
+            raise PartLostError(str(error)) from error
         except (PartLostError, OSError):
             # A full disk also swallows the sentences that the parts write into their logs.
             rundir.writable_or_raise(folder)
@@ -136,6 +142,12 @@ def _check_address(option: str, address: str | None) -> None:
         raise InputError(f"{option} {address}: is not HOST:PORT; write it like 127.0.0.1:9092")
 
 
+def _check_ports(listen: str | None, shards: int) -> None:
+    port = int(listen.rpartition(":")[2]) if listen else 0
+    if port + shards > 65_536:
+        raise InputError(f"--listen {listen}: {shards} shards take as many ports from there on; choose a lower one")
+
+
 def validate_experiment(manifest: Path) -> tuple[str, list[str]]:
     """`aura validate`: what the manifest will do in one sentence, and warnings; raises for what cannot work."""
     experiment = load_manifest(manifest)
@@ -146,6 +158,8 @@ def validate_experiment(manifest: Path) -> tuple[str, list[str]]:
     size = spec.cache.memory or spec.cache.capacity
     arms = ", ".join(f"{arm} ({planner})" for arm, planner in spec.planned_arms.items())
     text = f"{experiment.metadata.name}: replays {log} through baseline and {arms}, {size} each"
+    if spec.workload.shards > 1:
+        text += f", in {spec.workload.shards} shards"
     return text, warnings(spec)
 
 

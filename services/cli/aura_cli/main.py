@@ -74,7 +74,10 @@ def run(
     ] = BadRows.fail,
     listen: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="Where /progress and /metrics are served; any free port by default."),
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where /progress and /metrics are served, a port for each shard from this one on; any free ones by default.",
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier run in the folder.")] = False,
 ) -> None:

@@ -9,6 +9,7 @@ import yaml
 
 from aura_cli.errors import InputError
 from aura_contract.experiment import AuraExperiment
+from aura_replayer.parts import SHARDS
 
 __all__ = ["MANIFEST", "default_folder", "prepare", "resolved", "writable_or_raise", "write_manifest"]
 
@@ -33,7 +34,8 @@ def prepare(folder: Path, *, force: bool) -> Path:
             raise InputError(f"{folder}: is not empty; choose another --out, or add --force to replace the run in it")
         for name in OURS:
             (folder / name).unlink(missing_ok=True)
-        shutil.rmtree(folder / LOGS, ignore_errors=True)
+        for name in (LOGS, SHARDS):
+            shutil.rmtree(folder / name, ignore_errors=True)
     except FileExistsError as error:
         raise InputError(f"{folder}: is a file; choose another --out") from error
     except OSError as error:

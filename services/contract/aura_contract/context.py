@@ -132,7 +132,8 @@ class RuleOffer(MessageModel):
 class WorkloadView(MessageModel):
     """One window of the log; a function of the log alone, so its hash names the window in a recording.
 
-    `first_event` and `last_event` are row numbers of the log from 0; `start_v` and `end_v` milliseconds of the event clock.
+    `first_event` and `last_event` are row numbers of the log from 0, `events` counts the rows between them that are the shard's;
+    `start_v` and `end_v` are milliseconds of the event clock.
     """
 
     first_event: int
@@ -219,13 +220,14 @@ class Caps(MessageModel):
 
 
 class ContextSnapshot(MessageModel):
-    """One message of the context topic: a window of one arm, ready to plan for."""
+    """One message of the context topic: a window of one arm of one shard of the log, ready to plan for."""
 
     version: int = CONTRACT_VERSION
     experiment: str
     run: str
     arm: str
     window: int
+    shard: int = 0
     context_id: str
     issued_at: float
     expires_at: int

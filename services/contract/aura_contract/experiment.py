@@ -26,6 +26,7 @@ ControlName = Literal["heuristic", "bandit", "ml", "random", "adversarial", "noo
 CONTROL_NEEDS_MODEL_FILE = "control ml needs planner.modelFile: what `aura train` has written"
 TWICE = "names a planner twice; each control is one further arm"
 EVERY_ARM = "dependencies.redis.external.endpoints must name a server for every arm: baseline, aura and each control"
+ONE_SERVER_AN_ARM = "workload.shards above 1 needs embedded Redis: external.endpoints name one server an arm, not one a shard"
 ONE_MODEL_SERVER = "give planner.endpoint or dependencies.ollama, not both: each names the model server"
 
 
@@ -41,6 +42,7 @@ class ExperimentSpec(ManifestModel):
             ),
             EVERY_ARM,
         ),
+        ("!has(self.dependencies.redis.external) || self.workload.shards == 1", ONE_SERVER_AN_ARM),
         ("!(has(self.planner.endpoint) && has(self.dependencies.ollama))", ONE_MODEL_SERVER),
         ("!('ml' in self.controls) || has(self.planner.modelFile)", CONTROL_NEEDS_MODEL_FILE),
     )
@@ -76,6 +78,8 @@ class ExperimentSpec(ManifestModel):
         external = self.dependencies.redis.external
         if external is not None and not set(self.arms) <= set(external.endpoints):
             raise ValueError(EVERY_ARM)
+        if external is not None and self.workload.shards > 1:
+            raise ValueError(ONE_SERVER_AN_ARM)
         if self.planner.endpoint is not None and self.dependencies.ollama is not None:
             raise ValueError(ONE_MODEL_SERVER)
         if "ml" in self.controls and self.planner.model_file is None:

@@ -74,7 +74,8 @@ class Plan(MessageModel):
 
     `apply_at` and `expires_at` are milliseconds of the arm's event clock; `issued_at` is a Unix time in seconds;
     `latency_s` is what the decision took and, when latency is charged, the distance of `apply_at` from the window's end.
-    An empty plan with an `outcome` other than `planned` says why a window runs unplanned. `answer` is what a model said.
+    `shard` is the shard of the log whose arm it is for. An empty plan with an `outcome` other than `planned` says why a
+    window runs unplanned. `answer` is what a model said.
     `guard` says why the guard of the run refused the plan; planners leave it empty.
     """
 
@@ -86,6 +87,7 @@ class Plan(MessageModel):
     run: Text | None = None
     arm: Text | None = None
     window: Natural | None = None
+    shard: Natural = 0
     context_id: Text | None = None
     planner: Text | None = None
     issued_at: Number | None = None

@@ -28,6 +28,7 @@ class Receipt(MessageModel):
     run: str | None
     arm: str | None
     window: int | None
+    shard: int = 0
     planner: str | None
     outcome: Literal["applied", "refused"]
     reason: str | None = None

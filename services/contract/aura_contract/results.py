@@ -147,11 +147,14 @@ class CategoryTotals(MessageModel):
 class ArmProgress(MessageModel):
     """Where one arm stands during a run; hit ratio and pressure are fractions, totals since the start.
 
-    `plans_vetoed` are those of the refused plans that the guard refused, `rollbacks` the levers that it took back.
+    `requests` and `hits` are counts of what was replayed so far. `plans_vetoed` are those of the refused plans that the
+    guard refused, `rollbacks` the levers that it took back.
     """
 
     hit_ratio: float
     pressure: float
+    requests: int = 0
+    hits: int = 0
     plans_decided: int = 0
     plans_applied: int = 0
     plans_refused: int = 0
@@ -179,7 +182,8 @@ class Ending(MessageModel):
     """How a replayer ended: its termination message in Kubernetes, at most 4,096 bytes of JSON.
 
     `exit_code` is 0, 1 (a fault in the replayer), 2 (bad input), 3 (a part was lost) or 130 (interrupted); `verdict` is
-    there with 0 alone, perhaps without reasons of unplanned windows and without control arms, to keep it short.
+    there with 0 alone, perhaps without reasons of unplanned windows and without control arms, to keep it short. Of several shards
+    the first one has the verdict of all, and the others none.
     """
 
     version: int = CONTRACT_VERSION

@@ -42,11 +42,12 @@ class Topics:
         return {self.context: PARTITIONS, self.plan: PARTITIONS, self.applied: 1, self.dead_letters: 1}
 
 
-def executor_group(arm: str) -> str:
-    """Consumer group of the executors of one arm; the arm `aura` has the plain name."""
-    return EXECUTOR_GROUP if arm == "aura" else f"{EXECUTOR_GROUP}.{arm}"
+def executor_group(arm: str, shard: int = 0) -> str:
+    """Consumer group of the executors of one arm of one shard; the arm `aura` of shard 0 has the plain name."""
+    group = EXECUTOR_GROUP if arm == "aura" else f"{EXECUTOR_GROUP}.{arm}"
+    return f"{group}.{shard}" if shard else group
 
 
 def message_key(experiment: str, arm: str, shard: int = 0) -> bytes:
-    """Kafka key that keeps the plans of one arm in order."""
+    """Kafka key that keeps the plans of one arm of one shard in order."""
     return f"{experiment}/{arm}/{shard}".encode()

@@ -95,7 +95,7 @@ class WorkloadSpec(ManifestModel):
     )
     limit: int | None = Field(None, gt=0, description="Replay only the first so many rows.")
     clock: ClockSpec = ClockSpec()
-    shards: int = Field(1, ge=1, le=1, description="Replayers that share the log by user; 1 in this version.")
+    shards: int = Field(1, ge=1, le=64, description="Replayers that share the log by user, each with arms of its own.")
 
 
 class CatalogColumns(ManifestModel):

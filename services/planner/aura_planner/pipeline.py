@@ -94,6 +94,7 @@ class Pipeline:
             run=context.run,
             arm=context.arm,
             window=context.window,
+            shard=context.shard,
             context_id=context.context_id,
             planner=decision.planner or self.reasoner.name,
             issued_at=time.time(),
@@ -108,7 +109,8 @@ class Pipeline:
 
 def plan_id(context: ContextSnapshot) -> str:
     """The one id of this window's plan, whoever makes it and however often: the executor applies an id once."""
-    return f"{context.run}-{context.arm}-{context.window}-{context.context_id[:8]}"[-200:]
+    arm = f"{context.arm}.{context.shard}" if context.shard else context.arm
+    return f"{context.run}-{arm}-{context.window}-{context.context_id[:8]}"[-200:]
 
 
 def _failure(error: Exception, decision: Decision | None) -> Decision:
@@ -131,5 +133,6 @@ def where(context: ContextSnapshot) -> dict[str, object]:
         "run": context.run,
         "arm": context.arm,
         "window": context.window,
+        "shard": context.shard,
         "plan_id": plan_id(context),
     }

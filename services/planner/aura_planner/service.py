@@ -56,7 +56,7 @@ class Service:
         self._metrics = metrics
         self._ledger = Ledger()
         self._queues: dict[str, queue.SimpleQueue[Job]] = {}
-        self._newest: dict[str, ContextSnapshot] = {}
+        self._newest: dict[tuple[str, int], ContextSnapshot] = {}
         self._fatal: BusError | None = None
         self._stopping = False
         self._ticked = 0.0
@@ -97,9 +97,9 @@ class Service:
             return
         self._metrics.lag.observe(max(0.0, time.time() - context.issued_at))
         job = Job(context, message.key, entry, received, time.perf_counter() - received)
-        newest = self._newest.get(context.arm)
+        newest = self._newest.get((context.arm, context.shard))
         if newest is None or context.window > newest.window:
-            self._newest[context.arm] = context
+            self._newest[context.arm, context.shard] = context
         self._metrics.waiting.labels(context.arm).inc()
         self._queue(context.arm).put(job)
 
@@ -154,7 +154,7 @@ class Service:
             self._metrics.waiting.labels(arm).dec()
 
     def _make(self, pipeline: Pipeline, job: Job) -> Made:
-        newest = self._newest[job.context.arm]
+        newest = self._newest[job.context.arm, job.context.shard]
         if pipeline.reasoner.slow and newest.window > job.context.window and job.context.expires_at <= newest.workload.end_v:
             reason = f"the window was over before its turn came: window {newest.window} is waiting already"
             return pipeline.skip(job.context, job.received, reason)

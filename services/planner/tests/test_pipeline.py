@@ -62,6 +62,16 @@ def pipeline(what: Any, spec: ExperimentSpec, books: Books | None = None) -> Pip
     return Pipeline(Fixed(what), spec, Enrichment(books, books, spec.cache.payload_bytes))
 
 
+def test_a_plan_names_its_shard(make_context: MakeContext, make_spec: MakeSpec) -> None:
+    made = [pipeline(Decision(), make_spec()).plan(make_context(shard=shard)) for shard in (0, 2)]
+    assert [one.plan.shard for one in made] == [0, 2]
+    # Two shards may see the same, and windows of an empty one look alike.
+    assert made[0].plan.plan_id != made[1].plan.plan_id
+    found = admissible(made[1].payload, ExecutorSpec())
+    assert isinstance(found, Admissible)
+    assert found.plan.shard == 2
+
+
 def test_values_come_from_the_catalogue(make_context: MakeContext, make_spec: MakeSpec) -> None:
     item = Item(item="i3", title="Tea", category="Drinks")
     plan = pipeline(Decision(seeds=("i3", "i5"), evict=("i2",)), make_spec(), Books({"i3": item})).plan(make_context()).plan

@@ -217,6 +217,21 @@ def test_windows_that_ended_in_the_queue_are_not_asked_for(
     assert "aura_planner_llm_latency_seconds_count 2.0" in metrics
 
 
+def test_windows_of_another_shard_end_nothing(
+    wire: Wire, planner_process: Start, make_context: MakeContext, fake_server: Any, wait_for: Callable[..., Any]
+) -> None:
+    fake_server.steps = ["hang", (200, {"message": {"content": "no"}, "done": True})]
+    planner_process({"backend": "ollama", "model": "tiny", "endpoint": fake_server.url, "timeoutSeconds": 3}, prefix=wire.prefix)
+    wire.send(make_context(window=0))
+    wait_for(lambda: fake_server.seen, 20, "the model was not asked")
+    wire.send(make_context(window=1))
+    wire.send(make_context(window=3, shard=1))
+    plans = [plan for _, plan in wire.plans(3, 40)]
+    assert sorted((plan.shard, plan.window, plan.outcome) for plan in plans) == [
+        (0, 0, "timeout"), (0, 1, "invalid"), (1, 3, "invalid"),
+    ]  # fmt: skip
+
+
 def test_a_broker_that_is_away_ends_in_one_sentence(
     tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,7 +22,8 @@ MOST_REQUESTS = 2_000_000
 def write_ceilings(spec: ExperimentSpec, base: Path, folder: Path, bad_rows: str) -> bool:
     """Write `ceilings.json` of a finished run into `folder`; False for a log that is too long.
 
-    `base` is the manifest's folder. The prefetcher that knows the future has the executor's budget a window.
+    `base` is the manifest's folder. One cache of the whole size serves the whole log, whatever the number of shards. The
+    prefetcher that knows the future has the budget of all executors of an arm a window.
     """
     sizing = SizingRecord.model_validate_json((folder / "sizing.json").read_bytes())
     log = EventLog(spec.workload, base, ItemTable(EmptyCatalog(), 1), bad_rows)
@@ -33,7 +34,7 @@ def write_ceilings(spec: ExperimentSpec, base: Path, folder: Path, bad_rows: str
         if requests > MOST_REQUESTS:
             return False
     windows = [record.requests for record in read_lines(folder / "windows.jsonl", WindowRecord) if record.arm == "baseline"]
-    budget, window = spec.executor.max_prefetch, spec.trigger.every_events
+    budget, window = spec.executor.max_prefetch * spec.workload.shards, spec.trigger.every_events
     found = ceilings(np.concatenate(parts), sizing.capacity_items, budget, window, windows)
     (folder / "ceilings.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return True

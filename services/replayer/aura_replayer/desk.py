@@ -62,23 +62,24 @@ class PlanDesk(PlanBook):
         topics: Topics,
         experiment: str,
         run: str,
+        shard: int,
         arms: tuple[str, ...],
         logs: Mapping[str, JsonLines],
         *,
         patient: bool,
     ) -> None:
         super().__init__(arms, logs)
-        self._topics, self._experiment, self._run = topics, experiment, run
+        self._topics, self._run, self._shard = topics, run, shard
         self._publisher = Publisher(kafka)
         self._subscriber = Subscriber(kafka, [topics.plan, topics.applied], patient=patient)
-        self._slots = {arm: number for number, arm in enumerate(arms)}
+        self._slots = {arm: shard * len(arms) + number for number, arm in enumerate(arms)}
+        self._keys = {arm: message_key(experiment, arm, shard) for arm in arms}
 
     def ask(self, arm: str, window: int, context: bytes, *, exclusive: bool) -> None:
         """See `Desk.ask`."""
         if not self.expect(arm, window, exclusive=exclusive):
             return
-        key = message_key(self._experiment, arm)
-        self._publisher.publish(self._topics.context, key, context, slot=self._slots[arm])
+        self._publisher.publish(self._topics.context, self._keys[arm], context, slot=self._slots[arm])
 
     def poll(self, timeout: float = 0.0) -> None:
         """Take in what has arrived; waits up to `timeout` seconds for the first message."""
@@ -129,7 +130,7 @@ class PlanDesk(PlanBook):
     def _take(self, message: Received) -> None:
         try:
             data = json.loads(message.value)
-            if data.get("run") != self._run:
+            if data.get("run") != self._run or data.get("shard", 0) != self._shard:
                 return
             if message.topic == self._topics.plan:
                 self.take_plan(Plan.model_validate(data))

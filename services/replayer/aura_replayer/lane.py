@@ -87,7 +87,7 @@ class Lane:
             arm=self.arm.name,
             window=window,
             first_event=block.first_row,
-            last_event=block.first_row + len(block) - 1,
+            last_event=block.stop_row - 1,
             end_v=end_clock,
             requests=requests,
             hits=hits,

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from aura_bus import BusError
 from aura_contract.manifest import ManifestError, load_manifest
-from aura_contract.results import Ending
+from aura_contract.results import Ending, Verdict
 from aura_data.errors import DataError, ServerError
 from aura_replayer.arm.base import ArmLost
 from aura_replayer.desk import PlanLost
 from aura_replayer.ending import write_ending
+from aura_replayer.merging import merge, wait_for_shards
 from aura_replayer.monitor import Monitor
 from aura_replayer.parts import RunSettings, ServerParts
 from aura_replayer.report import write_report
@@ -45,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     ending = _attempt(options, stop)
     if ending.verdict is not None:
         print(ending.verdict.model_dump_json())
+    elif ending.exit_code == 0:
+        print(ending.message)
     else:
         print(f"aura: {ending.message}", file=sys.stderr, flush=True)
     if options.ending:
@@ -67,10 +70,7 @@ def _attempt(options: argparse.Namespace, stop: threading.Event) -> Ending:
         port = _serve(monitor, host, int(port))
         print(f"listening on {host}:{port}", file=sys.stderr, flush=True)
         verdict = Run(settings, parts, monitor, stop.is_set).execute()
-        if verdict is None:
-            return _failed(monitor, options.run, INTERRUPTED, "stopped before the end of the log; no verdict was written")
-        if options.report:
-            write_report(settings, Path(options.manifest))
+        return _ended(options, settings, monitor, verdict, stop)
     except (ArmLost, PlanLost, BusError, ServerError) as error:
         return _failed(monitor, options.run, PART_LOST, str(error))
     except (ManifestError, DataError) as error:
@@ -81,6 +81,20 @@ def _attempt(options: argparse.Namespace, stop: threading.Event) -> Ending:
     except Exception as error:  # noqa: BLE001 - the last resort: whoever waits for the ending gets a sentence
         traceback.print_exc()
         return _failed(monitor, options.run, FAULT, f"the replayer failed: {type(error).__name__}: {error}; see its log")
+
+
+def _ended(
+    options: argparse.Namespace, settings: RunSettings, monitor: Monitor, verdict: Verdict | None, stop: threading.Event
+) -> Ending:
+    """What the shard's verdict comes to: the run's own where there is one shard, else that of all where they are merged."""
+    if verdict is not None and settings.shard.count > 1:
+        if settings.index or not options.merge:
+            return Ending(run=options.run, exit_code=0, message=f"shard {settings.index} of {settings.shard.count} is done")
+        verdict = merge(settings) if wait_for_shards(settings, monitor.say, stop.is_set) else None
+    if verdict is None:
+        return _failed(monitor, options.run, INTERRUPTED, "stopped before the end of the log; no verdict was written")
+    if options.report:
+        write_report(settings, Path(options.manifest))
     return Ending(run=options.run, exit_code=0, message=f"{verdict.verdict}: {verdict.reason}", verdict=verdict)
 
 
@@ -92,7 +106,11 @@ def _failed(monitor: Monitor | None, run: str, code: int, message: str) -> Endin
 
 def _settings(options: argparse.Namespace) -> RunSettings:
     manifest = Path(options.manifest)
-    return RunSettings(load_manifest(manifest), manifest.parent, options.run, Path(options.out), options.bad_rows)
+    experiment, shard = load_manifest(manifest), options.shard
+    if not shard.isdecimal() or int(shard) >= experiment.spec.workload.shards:
+        shards = experiment.spec.workload.shards
+        raise ManifestError(f"--shard {shard}: {manifest} has workload.shards {shards}, so give one of 0 to {shards - 1}")
+    return RunSettings(experiment, manifest.parent, options.run, Path(options.out), options.bad_rows, int(shard))
 
 
 def _arms(options: argparse.Namespace, settings: RunSettings) -> dict[str, str]:
@@ -125,6 +143,18 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=URL",
         help="Redis of an arm, once each arm; or AURA_ARMS with all of them, which keeps passwords out of process lists",
+    )
+    parser.add_argument(
+        "--shard",
+        default=environment("AURA_SHARD", "0"),
+        metavar="N",
+        help="which of the manifest's workload.shards, from 0; its arms are those of --arm, its files go to OUT/shards/N",
+    )
+    parser.add_argument(
+        "--merge",
+        action="store_true",
+        default=environment("AURA_MERGE") == "true",
+        help="shard 0 waits for the others' files and merges them; or AURA_MERGE=true",
     )
     parser.add_argument("--out", default=environment("AURA_OUT", "."), help="folder for the result files")
     parser.add_argument("--listen", default=environment("AURA_LISTEN", "127.0.0.1:0"), help="HOST:PORT of /progress and /metrics")

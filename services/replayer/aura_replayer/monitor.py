@@ -102,6 +102,10 @@ class Monitor:
         """Show these plans in `/metrics`."""
         self._plans.arms = arms
 
+    def say(self, message: str) -> None:
+        """Change nothing of the progress but its message."""
+        self.progress = self.progress.model_copy(update={"message": message})
+
     def serve(self, host: str, port: int) -> int:
         """Answer on host:port from a thread of its own; returns the port. Raises OSError when the port is taken."""
         monitor = self

@@ -18,19 +18,39 @@ from aura_replayer.desk import Desk, PlanDesk
 from aura_replayer.results import JsonLines
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import LogSummary
+from aura_replayer.source.shards import Shard
 
-__all__ = ["Parts", "RunSettings", "ServerParts", "guard_of"]
+__all__ = ["SHARDS", "Parts", "RunSettings", "ServerParts", "guard_of", "shard_folder"]
+
+SHARDS = "shards"
+"""Folder with one folder for each shard of a run that has several."""
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What a run is about: `base` is the manifest's folder, results go to `out`."""
+    """What a run is about: `base` is the manifest's folder, results go to `out`; `index` is the shard that is replayed."""
 
     experiment: AuraExperiment
     base: Path
     run: str
     out: Path
     bad_rows: Literal["fail", "skip"]
+    index: int = 0
+
+    @property
+    def shard(self) -> Shard:
+        """The part of the log that is replayed."""
+        return Shard(self.index, self.experiment.spec.workload.shards)
+
+    @property
+    def folder(self) -> Path:
+        """Where this shard's files are: those of the run where there is one shard."""
+        return shard_folder(self.out, self.shard)
+
+
+def shard_folder(out: Path, shard: Shard) -> Path:
+    """Folder of a shard's files below that of the run."""
+    return out if shard.count == 1 else out / SHARDS / str(shard.index)
 
 
 def guard_of(experiment: AuraExperiment) -> GuardSpec:
@@ -89,10 +109,10 @@ class ServerParts:
 
     def size(self, arms: Sequence[Arm], items: ItemTable, log: LogSummary) -> tuple[Sizing, tuple[int, ...]]:
         """See `Parts.size`; by filling the arms."""
-        return measure(arms, self._spec.cache, items, log, self._spec.seed)
+        return measure(arms, self._spec.cache, items, log, self._spec.seed, self._settings.shard)
 
     def desk(self, arms: Sequence[Arm], items: ItemTable, logs: Mapping[str, JsonLines]) -> PlanDesk:  # noqa: ARG002
         """See `Parts.desk`."""
-        name, planned = self._settings.experiment.metadata.name, tuple(self._spec.planned_arms)
-        patient = not self._spec.acting_arms
-        return PlanDesk(self._kafka, self._topics, name, self._settings.run, planned, logs, patient=patient)
+        settings, planned = self._settings, tuple(self._spec.planned_arms)
+        name, patient = settings.experiment.metadata.name, not self._spec.acting_arms
+        return PlanDesk(self._kafka, self._topics, name, settings.run, settings.index, planned, logs, patient=patient)

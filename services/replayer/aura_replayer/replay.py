@@ -41,7 +41,7 @@ NOTHING = np.zeros(0, np.int64)
 
 
 class Replay:
-    """Drives one run over a log of `rows` rows.
+    """Drives one run over a shard of a log of `rows` rows.
 
     `finish_window` is called with each window's records before any plan for it is asked.
     """
@@ -77,10 +77,10 @@ class Replay:
         self._batches = 0
         desk.judge, desk.on_applied = self._judged, self._applied
         guarded = sorted(self._exclusive) if not self._wall else []
-        self._guard = Guard(guarded, items, sizing.capacity_items, spec.trigger.every_events, spec.seed)
+        self._guard = Guard(guarded, items, sizing.capacity_items, spec.trigger.every_events // spec.workload.shards, spec.seed)
 
     def run(self) -> int:
-        """Replay to the end of the log or until `stop`; returns the number of log rows replayed."""
+        """Replay to the end of the log or until `stop`; returns the number of the shard's rows replayed."""
         rows = 0
         size, levers = self._spec.trigger.every_events, bool(self._exclusive)
         made = windows(self._log, self._items, size, self._clock, self._aggregator, self._builder, levers=levers)
@@ -90,7 +90,7 @@ class Replay:
                 if self._stop():
                     self._unended = None
                     break
-                rows += len(window.block)
+                rows = window.rows
                 self._unended = window
                 if self._exclusive or self._wall:
                     self._end_last()
@@ -249,11 +249,11 @@ class Replay:
             lanes = {arm: self._by_name[arm] for arm in self._exclusive}
             self._guard.observe(window, {arm: (lane.policy, lane.stream) for arm, lane in lanes.items()})
             records = self._rolled_back(records, number)
-        self._finish_window(records, block.first_row + len(block))
-        at_the_end = block.first_row + len(block) >= self._rows
+        self._finish_window(records, window.rows)
+        at_the_end = block.stop_row >= self._rows
         if at_the_end or all(lane.done >= after for lane in self._lanes):
             return
-        valid = PLAN_VALID_WINDOWS * max(1, end_clock - int(block.clock[0]))
+        valid = PLAN_VALID_WINDOWS * max(1, end_clock - window.start_clock)
         for arm in self._desk.arms:
             lane, acts = self._by_name[arm], arm in self._exclusive
             if not self._triggers[arm].fires(number, lane.history, lane.totals.pressure):

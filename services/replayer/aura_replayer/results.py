@@ -4,11 +4,12 @@ import os
 from pathlib import Path
 from typing import IO, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from aura_contract.base import MessageModel
+from aura_contract.results import Verdict
 
-__all__ = ["JsonLines", "SizingRecord", "read_lines", "write_whole"]
+__all__ = ["JsonLines", "SizingRecord", "known_verdict", "read_lines", "write_whole"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -51,6 +52,15 @@ def read_lines(path: Path, model: type[Model]) -> list[Model]:
     if len(whole) < len(data):
         os.truncate(path, len(whole))
     return [model.model_validate_json(line) for line in whole.splitlines()]
+
+
+def known_verdict(folder: Path, run: str) -> Verdict | None:
+    """The verdict of a run in its folder, when it has come to its end."""
+    try:
+        verdict = Verdict.model_validate_json((folder / "verdict.json").read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+    return verdict if verdict.run == run else None
 
 
 def write_whole(path: Path, record: BaseModel) -> None:

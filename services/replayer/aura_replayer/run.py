@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Literal
 
-from pydantic import ValidationError
-
 from aura_contract.results import ArmProgress, Progress, Verdict, WindowRecord
 from aura_data.catalog import open_catalog
 from aura_data.tables import fingerprint
@@ -20,7 +18,7 @@ from aura_replayer.lane import Lane
 from aura_replayer.monitor import Observer
 from aura_replayer.parts import Parts, RunSettings
 from aura_replayer.replay import Replay
-from aura_replayer.results import JsonLines, SizingRecord, read_lines, write_whole
+from aura_replayer.results import JsonLines, SizingRecord, known_verdict, read_lines, write_whole
 from aura_replayer.scoreboard import Scoreboard
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
@@ -42,7 +40,8 @@ def first_progress(settings: RunSettings, message: str = "") -> Progress:
 
 
 class Run:
-    """Executes one run; started again with the same run id against the same Redis servers it goes on where it stopped."""
+    """Executes one shard of a run, or all of it where there is one; started again with the same run id against the same
+    Redis servers it goes on where it stopped."""
 
     def __init__(self, settings: RunSettings, parts: Parts, monitor: Observer, stop: Callable[[], bool]) -> None:
         self._settings, self._parts, self._monitor, self._stop = settings, parts, monitor, stop
@@ -55,21 +54,22 @@ class Run:
     def execute(self) -> Verdict | None:
         """Run to the end; None when it was stopped before. A run that had ended already answers with its verdict again."""
         settings, spec = self._settings, self._spec
-        if (known := self._known_verdict()) is not None:
+        if (known := known_verdict(settings.folder, settings.run)) is not None:
             self._monitor.update(_last_progress(known))
             return known
-        settings.out.mkdir(parents=True, exist_ok=True)
+        settings.folder.mkdir(parents=True, exist_ok=True)
         self._parts.open()
         self._show("measuring", message="reading the catalogue")
         catalog = open_catalog(spec.catalog, spec.dependencies.mongodb_server, settings.base)
         items = self._parts.items(catalog)
-        log = EventLog(spec.workload, settings.base, items, settings.bad_rows, settings.out)
+        log = EventLog(spec.workload, settings.base, items, settings.bad_rows, settings.folder, settings.shard)
         self._show("measuring", message="reading the log once, to count its items")
         summary = scan(log, items)
         if self._stop():
             return None
         self._show("measuring", summary.rows, message="filling the arms, to turn the cache's size into bytes")
         sizing = self._lanes_and_sizing(items, summary)
+        self._rows = self._rows_before = log.rows_before(self._records[-1].last_event + 1) if self._records else 0
         desk = self._desk(items)
         self._monitor.planning(desk.arms)
         try:
@@ -82,8 +82,8 @@ class Run:
 
     def _replay(self, log: EventLog, items: ItemTable, sizing: Sizing, summary: LogSummary, desk: Desk) -> Verdict | None:
         settings, spec = self._settings, self._spec
-        window_log = JsonLines(settings.out / "windows.jsonl")
-        writer = ContextWriter(settings.experiment.metadata.name, settings.run, spec.executor, spec.guard)
+        window_log = JsonLines(settings.folder / "windows.jsonl")
+        writer = ContextWriter(settings.experiment.metadata.name, settings.run, settings.index, spec.executor, spec.guard)
         # What lives to the end of the run is not looked through again and again.
         gc.collect()
         gc.freeze()
@@ -100,7 +100,7 @@ class Run:
             message = f"window {records[0].window} is done: {rows:,} of {summary.rows:,} events"
             self._show("replaying", summary.rows, desk, message)
 
-        replay = Replay(spec, self._lanes, desk, log, items, summary.rows, sizing, writer, finish, self._stop)
+        replay = Replay(spec, self._lanes, desk, log, items, summary.log_rows, sizing, writer, finish, self._stop)
         rows = replay.run()
         seconds = time.monotonic() - self._started
         window_log.close()
@@ -109,33 +109,24 @@ class Run:
         desk.finish(LAST_ANSWERS, replay.asked)
         verdict = self._verdict(desk, sizing, rows, log.bad_rows, seconds)
         tallies = {lane.arm.name: lane.tally for lane in self._lanes}
-        write_whole(settings.out / "categories.json", category_totals(settings.run, tallies, items.category_names))
-        write_whole(settings.out / "verdict.json", verdict)
+        write_whole(settings.folder / "categories.json", category_totals(settings.run, tallies, items.category_names))
+        write_whole(settings.folder / "verdict.json", verdict)
         self._show("done", summary.rows, desk, f"{verdict.verdict}: {verdict.reason}")
         return verdict
-
-    def _known_verdict(self) -> Verdict | None:
-        """The verdict of this run in the folder, when it had come to its end before."""
-        try:
-            verdict = Verdict.model_validate_json((self._settings.out / "verdict.json").read_bytes())
-        except (FileNotFoundError, ValidationError):
-            return None
-        return verdict if verdict.run == self._settings.run else None
 
     def _lanes_and_sizing(self, items: ItemTable, summary: LogSummary) -> Sizing:
         settings = self._settings
         arms = self._parts.arms()
-        draft = settings.out / "sizing.json"
+        draft = settings.folder / "sizing.json"
         known = SizingRecord.model_validate_json(draft.read_text()) if draft.exists() else None
         if known and known.run == settings.run:
             sizing, empties = Sizing(known.budget, known.capacity_items, known.item_bytes, known.batch), known.empties
         else:
             for name in OF_ONE_RUN:
-                (settings.out / name).unlink(missing_ok=True)
+                (settings.folder / name).unlink(missing_ok=True)
             sizing, empties = self._parts.size(arms, items, summary)
             write_whole(draft, SizingRecord(run=settings.run, empties=empties, **asdict(sizing)))
-        self._records = read_lines(settings.out / "windows.jsonl", WindowRecord)
-        self._rows = self._rows_before = self._records[-1].last_event + 1 if self._records else 0
+        self._records = read_lines(settings.folder / "windows.jsonl", WindowRecord)
         for arm, empty in zip(arms, empties, strict=True):
             totals = arm.begin(settings.run, empty, sizing.room)
             lane = Lane(arm, totals.requests, totals)
@@ -150,8 +141,8 @@ class Run:
         logs = {}
         for name in ("plans", "receipts"):
             # After a restart both topics are read again from their start.
-            (settings.out / f"{name}.jsonl").unlink(missing_ok=True)
-            logs[name] = JsonLines(settings.out / f"{name}.jsonl")
+            (settings.folder / f"{name}.jsonl").unlink(missing_ok=True)
+            logs[name] = JsonLines(settings.folder / f"{name}.jsonl")
         return self._parts.desk([lane.arm for lane in self._lanes], items, logs)
 
     def _verdict(self, desk: Desk, sizing: Sizing, rows: int, bad_rows: int, seconds: float) -> Verdict:
@@ -202,6 +193,8 @@ def _last_progress(verdict: Verdict) -> Progress:
         name: ArmProgress(
             hit_ratio=arm.hit_ratio,
             pressure=0.0,
+            requests=arm.requests,
+            hits=arm.hits,
             plans_decided=arm.plans.decided,
             plans_applied=arm.plans.applied,
             plans_refused=arm.plans.refused,
@@ -229,6 +222,8 @@ def _arm_progress(lane: Lane, desk: Desk | None) -> ArmProgress:
     return ArmProgress(
         hit_ratio=round(totals.hits / totals.requests, 6) if totals.requests else 0.0,
         pressure=totals.pressure,
+        requests=totals.requests,
+        hits=totals.hits,
         plans_decided=plans.decided if plans else 0,
         plans_applied=plans.applied if plans else 0,
         plans_refused=plans.refused if plans else 0,

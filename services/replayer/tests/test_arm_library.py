@@ -124,7 +124,7 @@ def test_a_window_that_ended_before_a_restart_is_recorded_whole(arm: EventArm) -
     lane = Lane(arm, 5, arm.totals())
     lane.enter(1, 2)
     nothing = np.zeros(2, np.int64)
-    block = EventBlock(2, nothing, nothing > 0, nothing, nothing, nothing, nothing)
+    block = EventBlock(2, 4, nothing, nothing, nothing > 0, nothing, nothing, nothing, nothing)
     record = lane.record(1, block, 4, after=4)
     assert (record.requests, record.hits, record.misses, record.items) == (2, 1, 1, 3)
 

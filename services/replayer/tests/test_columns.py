@@ -30,6 +30,8 @@ def block(codes: list[int], requests: list[bool] | None = None, first_row: int =
     n = len(codes)
     return EventBlock(
         first_row,
+        first_row + n,
+        np.arange(first_row, first_row + n),
         np.array(codes, np.int32),
         np.array(requests if requests is not None else [True] * n, np.bool_),
         np.ones(n, np.uint32),

@@ -15,6 +15,7 @@ from aura_replayer.arm.sizing import Sizing, measure
 from aura_replayer.source.events import EventLog
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import scan
+from aura_replayer.source.shards import Shard
 from aura_simulator import lru
 
 ROWS = 300_000
@@ -47,7 +48,7 @@ def test_arms_agree_with_exact_lru_and_each_other(new_redis: Callable[[], str], 
     summary = scan(log, items)
     # TTLs out of the way: exact LRU knows none.
     arms = [EventArm(name, new_redis(), TtlSpec(long=10**8, medium=10**8, short=10**8)) for name in ("baseline", "noop")]
-    sizing, empties = measure(arms, CacheSpec(capacity=capacity), items, summary, seed=0)
+    sizing, empties = measure(arms, CacheSpec(capacity=capacity), items, summary, 0, Shard())
     for arm, empty in zip(arms, empties, strict=True):
         arm.begin("r1", empty, sizing.room)
     codes = np.concatenate([block.items for block in log.blocks()])

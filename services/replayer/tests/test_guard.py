@@ -32,7 +32,8 @@ def windows(codes: np.ndarray, table: ItemTable) -> list[Window]:
     return [
         Window(
             number, EventBlock.empty(), start, encoded[start : start + SIZE], table.entries(encoded[start : start + SIZE]),
-            np.arange(start, start + SIZE), frequency[start : start + SIZE], Expansions.empty(), NO_EXPANSIONS, start + SIZE, snapshot,
+            np.arange(start, start + SIZE), frequency[start : start + SIZE], Expansions.empty(), NO_EXPANSIONS, start,
+            start + SIZE, start + SIZE, snapshot,
         )
         for number, start in enumerate(range(0, len(codes), SIZE))
     ]  # fmt: skip

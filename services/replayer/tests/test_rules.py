@@ -203,7 +203,7 @@ def test_a_stream_weaves_what_is_fetched_behind_the_request_that_asks_for_it() -
     requests = codes[:4]
     window = Window(
         0, EventBlock.empty(), 0, requests, items.entries(requests), np.zeros(4, np.int64), np.zeros(4, np.float32),
-        sample(), np.full(5, 3.0, np.float32), 0, WorkloadSnapshot("", "", "", codes),
+        sample(), np.full(5, 3.0, np.float32), 0, 0, 4, WorkloadSnapshot("", "", "", codes),
     )  # fmt: skip
     plain = Stream.of(window, Policy(), items, 100)
     assert plain.part(1, 3)[1] == b""

@@ -204,6 +204,39 @@ def test_killed_replayer_resumes_and_counts_nothing_twice(parts: Parts) -> None:
     check_counts(parts)
 
 
+def test_shards_are_merged_by_the_first_whoever_is_killed(parts: Parts, new_redis: Callable[[], str]) -> None:
+    text = parts.manifest.read_text().replace(
+        "dataset: complete-journey}, requests", "dataset: complete-journey}, shards: 2, requests", 1
+    )
+    parts.manifest.write_text(text)
+    parts.planner()
+    first = parts.replayer("--shard", "0", "--merge")
+    parts.urls = {"baseline": new_redis(), "aura": new_redis()}
+    second = parts.replayer("--shard", "1")
+    windows = parts.out / "shards" / "1" / "windows.jsonl"
+    while not windows.exists() or windows.read_text().count("\n") < 4:
+        assert second.poll() is None
+        time.sleep(0.05)
+    second.kill()
+    while not (parts.out / "shards" / "0" / "verdict.json").exists():
+        assert first.poll() is None
+        time.sleep(0.1)
+    time.sleep(1)
+    assert first.poll() is None, "nothing is merged while a shard is missing"
+    again = parts.replayer("--shard", "1")
+    output, errors = again.communicate(timeout=200)
+    assert (again.returncode, output) == (0, "shard 1 of 2 is done\n"), errors
+    output, errors = first.communicate(timeout=60)
+    assert first.returncode == 0, errors
+    assert Verdict.model_validate_json(output) == parts.verdict()
+    check_counts(parts)
+
+
+def test_a_shard_that_there_is_not(parts: Parts) -> None:
+    sentence = f"--shard 2: {parts.manifest} has workload.shards 1, so give one of 0 to 0"
+    fails(parts.replayer("--shard", "2"), 2, sentence)
+
+
 def test_stop_signal_ends_cleanly_and_can_be_resumed(parts: Parts) -> None:
     replayer, _ = a_quarter_through(parts)
     replayer.send_signal(signal.SIGTERM)

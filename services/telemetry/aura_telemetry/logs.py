@@ -13,6 +13,7 @@ FIELDS = (
     "run",
     "arm",
     "window",
+    "shard",
     "plan_id",
     "outcome",
     "reason",

@@ -64,18 +64,18 @@ def _major(path: str) -> int:
     return int(match[1]) if match else 0
 
 
-def start_redis(house: Household, arm: str, check: Callable[[], None] = lambda: None) -> RedisServer:
-    """Start the server of one arm and wait until it accepts connections."""
-    title = f"the Redis server of arm {arm}"
+def start_redis(house: Household, name: str, check: Callable[[], None] = lambda: None, *, of: str = "") -> RedisServer:
+    """Start the server of one arm and wait until it accepts connections; `of` is what sentences call its owner."""
+    title = f"the Redis server of {of or f'arm {name}'}"
     for _ in range(TRIES):
         port, password = free_port(), secrets.token_urlsafe(24)
-        folder = house.folder / f"redis-{arm}-{port}"
+        folder = house.folder / f"redis-{name}-{port}"
         folder.mkdir(mode=0o700, exist_ok=True)
         config = folder / "redis.conf"
         config.touch(mode=0o600)
         # The password is in a file and not in the arguments, which any user of the machine can list.
         config.write_text(CONFIG.format(host=LOOPBACK, port=port, password=password, folder=folder), encoding="utf-8")
-        child = house.start(f"redis-{arm}", title, [find_redis(), str(config)], abrupt=True)
+        child = house.start(f"redis-{name}", title, [find_redis(), str(config)], abrupt=True)
         try:
             wait_until(partial(_knows, port, password), child, READY_SECONDS, check)
         except PartLostError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aura_cli.embedded.household import Child, Household
+from aura_cli.embedded.part import Part
 from aura_cli.embedded.ports import LOOPBACK, free_port
 from aura_cli.errors import PartLostError
 from aura_contract.experiment import ExperimentSpec
@@ -53,17 +54,18 @@ def find_executor() -> str:
     return found
 
 
-def start_executor(house: Household, plan: RunPlan, arm: str, redis: str) -> Service:
-    """Start the executor of one arm."""
+def start_executor(house: Household, plan: RunPlan, part: Part, redis: str) -> Service:
+    """Start the executor of one arm of one shard."""
     caps = plan.spec.executor
     listen = f"{LOOPBACK}:{free_port()}"
     argv = [find_executor(), "--kafka", plan.kafka, "--topic-prefix", plan.spec.dependencies.kafka.topic_prefix]
-    argv += ["--experiment", plan.experiment, "--arm", arm, "--run", plan.run]
+    argv += ["--experiment", plan.experiment, "--arm", part.arm, "--run", plan.run]
+    argv += ["--shard", str(part.shard)] if part.shards > 1 else []
     argv += ["--mode", "plain" if plan.spec.cache.clock == "wall" else "arm", "--listen", listen]
     argv += ["--max-evict", str(caps.max_evict), "--max-prefetch", str(caps.max_prefetch)]
     argv += ["--ttl-min", str(caps.ttl_min), "--ttl-max", str(caps.ttl_max)]
     # The url holds a password, and any user of the machine can list arguments.
-    child = house.start(f"executor-{arm}", f"the executor of arm {arm}", argv, env={"AURA_REDIS": redis})
+    child = house.start(f"executor-{part.name}", f"the executor of {part.title}", argv, env={"AURA_REDIS": redis})
     return Service(child, listen)
 
 
@@ -75,10 +77,19 @@ def start_planner(house: Household, plan: RunPlan) -> Service:
     return Service(house.start("planner", "the planner", argv), listen)
 
 
-def start_replayer(house: Household, plan: RunPlan, arms: dict[str, str]) -> Service:
-    """Start the replayer; `arms` maps arm names to the urls of their Redis."""
-    listen = plan.listen or f"{LOOPBACK}:{free_port()}"
+def start_replayer(house: Household, plan: RunPlan, shard: int, arms: dict[str, str]) -> Service:
+    """Start the replayer of one shard; `arms` maps arm names to the urls of their Redis."""
+    shards = plan.spec.workload.shards
+    listen = _listen(plan.listen, shard) if plan.listen else f"{LOOPBACK}:{free_port()}"
     argv = [sys.executable, "-m", "aura_replayer", "--manifest", str(plan.manifest), "--run", plan.run]
     argv += ["--kafka", plan.kafka, "--out", str(plan.out), "--listen", listen, "--bad-rows", plan.bad_rows]
+    argv += ["--shard", str(shard)]
     pairs = " ".join(f"{arm}={url}" for arm, url in arms.items())
-    return Service(house.start("replayer", "the replayer", argv, env={"AURA_ARMS": pairs}), listen)
+    name, title = ("replayer", "the replayer") if shards == 1 else (f"replayer-{shard}", f"the replayer of shard {shard}")
+    return Service(house.start(name, title, argv, env={"AURA_ARMS": pairs}), listen)
+
+
+def _listen(address: str, shard: int) -> str:
+    """Where a shard's replayer listens: each on a port of its own, counted up from the one that was asked for."""
+    host, _, port = address.rpartition(":")
+    return f"{host}:{int(port) + shard if int(port) else 0}"

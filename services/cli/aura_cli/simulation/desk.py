@@ -89,6 +89,6 @@ def _carried_out(found: Admissible, done: Applied) -> dict[str, object]:
 
 def _receipt(plan: Plan, started: float, **fields: object) -> Receipt:
     latency = round((time.perf_counter() - started) * 1000, 3)
-    who = plan.model_dump(include={"plan_id", "run", "arm", "window", "planner"})
+    who = plan.model_dump(include={"plan_id", "run", "arm", "window", "shard", "planner"})
     requested = ActionCounts(evict=len(plan.evict), prefetch=len(plan.prefetch))
     return Receipt.model_validate({**who, "requested": requested, "latency_ms": latency, **fields})

@@ -51,13 +51,13 @@ class SimulatedParts:
 
     def size(self, arms: Sequence[Arm], items: ItemTable, log: LogSummary) -> tuple[Sizing, tuple[int, ...]]:
         """See `Parts.size`: a `capacity` is exact, a `memory` is divided by about what Redis takes for an item."""
-        distinct = len(log.requested)
-        wanted, budget = wanted_items(self._spec.cache, distinct), 0
+        shard, distinct = self._settings.shard, len(log.requested)
+        wanted, budget = wanted_items(self._spec.cache, log, shard), 0
         if wanted is None:
             assert self._spec.cache.memory is not None
-            budget = parse_bytes(self._spec.cache.memory)
+            budget = shard.part(parse_bytes(self._spec.cache.memory))
             wanted = min(distinct, budget // (ITEM_BYTES + self._payload_bytes(items, log)))
-            check_items(self._spec.cache.memory, wanted, distinct)
+            check_items(self._spec.cache.memory, wanted, log, shard)
         return Sizing(budget, wanted, 0.0, batch_size(wanted)), (0,) * len(arms)
 
     def _payload_bytes(self, items: ItemTable, log: LogSummary) -> int:

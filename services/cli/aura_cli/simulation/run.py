@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from aura_cli.errors import InputError, PartLostError
 from aura_cli.signals import StopSignals
@@ -11,6 +12,7 @@ from aura_contract.results import Progress, WindowRecord
 from aura_data.errors import DataError, ServerError
 from aura_planner.errors import SetupError
 from aura_replayer.book import ArmPlans
+from aura_replayer.merging import merge
 from aura_replayer.monitor import Observer
 from aura_replayer.parts import RunSettings
 from aura_replayer.run import Run
@@ -55,12 +57,15 @@ class Watcher:
 
 
 def simulate(settings: RunSettings, watcher: Observer, signals: StopSignals) -> None:
-    """Write the result files of a simulated run into its folder; raises AuraError."""
+    """Write the result files of a simulated run into its folder, its shards one after the other; raises AuraError."""
     try:
-        verdict = Run(settings, SimulatedParts(settings), watcher, lambda: signals.came).execute()
+        for index in range(settings.shard.count):
+            shard = replace(settings, index=index)
+            Run(shard, SimulatedParts(shard), watcher, lambda: signals.came).execute()
+            signals.check()
+        if settings.shard.count > 1:
+            merge(settings, wall_seconds=sum)
     except ServerError as error:
         raise PartLostError(str(error)) from error
     except (DataError, SetupError) as error:
         raise InputError(str(error)) from error
-    if verdict is None:
-        signals.check()

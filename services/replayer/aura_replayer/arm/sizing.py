@@ -14,6 +14,7 @@ from aura_replayer.arm.limit import Room
 from aura_replayer.levers import NO_FILL
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import LogSummary
+from aura_replayer.source.shards import Shard
 
 __all__ = ["BATCH", "Sizing", "batch_size", "check_items", "measure", "wanted_items"]
 
@@ -50,30 +51,33 @@ def batch_size(capacity_items: int) -> int:
     return max(1, min(BATCH, capacity_items // 16))
 
 
-def wanted_items(spec: CacheSpec, distinct: int) -> int | None:
-    """Items of `capacity: 5%` of so many `distinct` ones, None with `memory`; raises DataError where these are too few."""
+def wanted_items(spec: CacheSpec, log: LogSummary, shard: Shard) -> int | None:
+    """A shard's part of `capacity: 5%` of the log's items, None with `memory`; raises DataError where these are too few."""
     if spec.capacity is None:
         return None
-    wanted = round(parse_share(spec.capacity) * distinct)
-    check_items(spec.capacity, wanted, distinct)
+    wanted = shard.part(round(parse_share(spec.capacity) * log.distinct))
+    check_items(spec.capacity, wanted, log, shard)
     return wanted
 
 
-def check_items(size: str, items: int, distinct: int) -> None:
-    """Raises DataError where a cache of `size` holds too few `items`."""
-    if items < min(SMALLEST, distinct):
+def check_items(size: str, items: int, log: LogSummary, shard: Shard) -> None:
+    """Raises DataError where a shard's part of a cache of `size` holds too few `items`."""
+    if items < min(SMALLEST, len(log.requested)):
+        part, fewer = (f"one of {shard.count} shards of a ", "lower workload.shards, ") if shard.count > 1 else ("", "")
         raise DataError(
-            f"cache of {size} holds {items} of the log's {distinct} distinct items; an arm needs room for {SMALLEST}: "
-            "raise cache.capacity or cache.memory, or replay a longer log"
+            f"{part}cache of {size} holds {items} of the log's {log.distinct} distinct items; an arm needs room for {SMALLEST}: "
+            f"{fewer}raise cache.capacity or cache.memory, or replay a longer log"
         )
 
 
-def measure(arms: Sequence[Arm], spec: CacheSpec, items: ItemTable, log: LogSummary, seed: int) -> tuple[Sizing, tuple[int, ...]]:
-    """The sizing of this log, and what each empty arm uses in bytes, connections apart.
+def measure(
+    arms: Sequence[Arm], spec: CacheSpec, items: ItemTable, log: LogSummary, seed: int, shard: Shard
+) -> tuple[Sizing, tuple[int, ...]]:
+    """The sizing of this shard of the log, and what each empty arm uses in bytes, connections apart.
 
     Raises DataError when the cache would hold fewer than 32 items.
     """
-    wanted = wanted_items(spec, len(log.requested))
+    wanted = wanted_items(spec, log, shard)
     rng = np.random.default_rng(seed)
     sample = rng.permutation(log.requested)[: wanted or SAMPLE]
     size = batch_size(wanted or SAMPLE)
@@ -86,10 +90,10 @@ def measure(arms: Sequence[Arm], spec: CacheSpec, items: ItemTable, log: LogSumm
     per_item, item_bytes = (float(np.mean(column)) for column in zip(*(shares for shares, _ in churned), strict=True))
     if wanted is None:
         assert spec.memory is not None
-        budget = parse_bytes(spec.memory)
+        budget = shard.part(parse_bytes(spec.memory))
         # Where nothing ever comes and goes there is no weight to be found, and any budget holds all there is.
         wanted = int(budget / per_item) if per_item > 0 else len(log.requested)
-        check_items(spec.memory, wanted, len(log.requested))
+        check_items(spec.memory, wanted, log, shard)
     else:
         budget = int(wanted * per_item)
     # Read again at the last moment: what a server has allocated for good meanwhile is no room for items.

@@ -64,7 +64,7 @@ class ContextAggregator:
         if self._scale > RESCALE_AT:
             self._weights /= self._scale
             self._scale = 1.0
-        self._last_seen[codes] = np.flatnonzero(block.requests) + block.first_row
+        self._last_seen[codes] = block.rows[block.requests]
         # All weights decay alike, so whoever was not requested cannot have risen among the heaviest.
         risen = self.items[np.argsort(-self._weights[self.items], kind="stable")[:HEAVIEST]]
         pool = np.unique(np.concatenate([self.heaviest, risen]))
@@ -76,8 +76,7 @@ class ContextAggregator:
 
     def last_seen(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows since the last request of each of `items`, counted from the window's end, shape (len(items),)."""
-        end = self.window.first_row + len(self.window)
-        return np.asarray(end - self._last_seen[items])
+        return np.asarray(self.window.stop_row - self._last_seen[items])
 
     def count_before(self, items: NDArray[np.int64]) -> NDArray[np.int64]:
         """Requests of `items` in the window before this one, shape (len(items),)."""

@@ -12,10 +12,10 @@ __all__ = ["ContextWriter"]
 
 
 class ContextWriter:
-    """Writes the contexts of one window; the log's side is turned into JSON once for all arms."""
+    """Writes the contexts of a shard's windows; the log's side is turned into JSON once for all arms."""
 
-    def __init__(self, experiment: str, run: str, caps: ExecutorSpec, guard: GuardSpec) -> None:
-        self._experiment, self._run = experiment, run
+    def __init__(self, experiment: str, run: str, shard: int, caps: ExecutorSpec, guard: GuardSpec) -> None:
+        self._experiment, self._run, self._shard = experiment, run, shard
         self._caps = Caps(
             max_evict=caps.max_evict,
             max_prefetch=caps.max_prefetch,
@@ -34,6 +34,7 @@ class ContextWriter:
             "run": self._run,
             "arm": arm,
             "window": window,
+            "shard": self._shard,
             "context_id": snapshot.identity,
             "issued_at": round(time.time(), 3),
             "expires_at": expires_at,

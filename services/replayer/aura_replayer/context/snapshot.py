@@ -49,8 +49,8 @@ class WorkloadBuilder:
         self._log = log
         self._category_before: dict[int, int] = {}
 
-    def build(self, end_clock: int, lessons: Lessons) -> WorkloadSnapshot:
-        """The snapshot of the window that the aggregator has just observed; `end_clock` in ms, `lessons` from the same window."""
+    def build(self, start_clock: int, end_clock: int, lessons: Lessons) -> WorkloadSnapshot:
+        """The snapshot of the window that the aggregator has just observed; clocks in ms, `lessons` from the same window."""
         seen = self._aggregator
         block = seen.window
         intents = self._intents()
@@ -59,8 +59,8 @@ class WorkloadBuilder:
         # Plain dictionaries: building five hundred validated models a window would cost more than the window's replay.
         view = {
             "first_event": block.first_row,
-            "last_event": block.first_row + len(block) - 1,
-            "start_v": int(block.clock[0]),
+            "last_event": block.stop_row - 1,
+            "start_v": start_clock,
             "end_v": end_clock,
             "events": len(block),
             "requests": int(seen.counts.sum()),

@@ -28,8 +28,9 @@ NO_FREQUENCY = np.zeros(0, np.float32)
 class Window:
     """One window of the log; `codes`, `entries`, `clock` and `frequency` are of its requests, shape (n,).
 
-    `first` is the number of the first request over the whole log, `clock` the event clock in ms, `frequency` the decayed
-    requests of the same item before each request, and `end_clock` the clock at the window's end. `expansions` is what standing
+    `first` is the number of the first request over the whole shard, `clock` the event clock in ms, `frequency` the decayed
+    requests of the same item before each request, `start_clock` and `end_clock` the clock at the window's first row and end, and
+    `rows` the rows up to its end. `expansions` is what standing
     rules could prefetch, `expected` the decayed requests of those items at the window's start, shape (len(expansions),).
     """
 
@@ -42,7 +43,9 @@ class Window:
     frequency: NDArray[np.float32]
     expansions: Expansions
     expected: NDArray[np.float32]
+    start_clock: int
     end_clock: int
+    rows: int
     snapshot: WorkloadSnapshot
 
 
@@ -56,9 +59,9 @@ def windows(
     *,
     levers: bool,
 ) -> Iterator[Window]:
-    """All windows of `size` rows, in order; without `levers`, which alone need it, `frequency` stays empty and nothing is learnt
-    of users and sessions."""
-    first = 0
+    """All windows of `size` rows of the log, in order; without `levers`, which alone need it, `frequency` stays empty and nothing
+    is learnt of users and sessions."""
+    first = rows = end_clock = 0
     learner = Learner(items)
     frequency = expected = NO_FREQUENCY
     lessons = Lessons()
@@ -69,12 +72,15 @@ def windows(
             lessons = learner.observe(block.users[positions], block.sessions[positions], codes)
             frequency = aggregator.frequency(codes)
             expected = aggregator.weight(lessons.expansions.items).astype(np.float32)
-        end_clock = clock.after(block.first_row + len(block) - 1, int(block.clock[-1]))
+        # A window may have no row of this shard.
+        start_clock, last = (int(block.clock[0]), int(block.clock[-1])) if len(block) else (end_clock, end_clock)
+        end_clock = clock.after(block.stop_row - 1, last)
+        rows += len(block)
         aggregator.observe(block)
-        snapshot = builder.build(end_clock, lessons)
+        snapshot = builder.build(start_clock, end_clock, lessons)
         yield Window(
             number, block, first, codes, items.entries(codes), block.clock[positions], frequency,
-            lessons.expansions, expected, end_clock, snapshot,
+            lessons.expansions, expected, start_clock, end_clock, rows, snapshot,
         )  # fmt: skip
         first += len(codes)
 

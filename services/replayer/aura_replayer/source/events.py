@@ -1,8 +1,6 @@
 """The log as columns: blocks of rows cut into windows, with one copy in memory at a time."""
 
-import zlib
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -12,22 +10,40 @@ from numpy.typing import NDArray
 from aura_contract.workload import WorkloadSpec
 from aura_data.tables import DataError, Table, open_table
 from aura_replayer.source.clock import EventClock
+from aura_replayer.source.hashing import hashes
 from aura_replayer.source.items import ItemTable
+from aura_replayer.source.shards import Census, Shard, keys_of, shards_of
 from aura_replayer.source.spool import EventBlock, Spool
 
 __all__ = ["EventLog"]
 
+ALL = Shard()
+
 
 class EventLog:
-    """The log of one experiment, from the start on each iteration; `spool` is the folder for its columns, None the system's."""
+    """One shard of the log of an experiment, from the start on each iteration; by default all of it.
 
-    def __init__(self, spec: WorkloadSpec, base: Path, items: ItemTable, bad_rows: str, spool: Path | None = None) -> None:
+    `spool` is the folder for its columns, None the system's. Items have the same codes in every shard, since each reads the
+    whole log; `census` has counted all shards when that is done, and is None where there is one.
+    """
+
+    def __init__(
+        self,
+        spec: WorkloadSpec,
+        base: Path,
+        items: ItemTable,
+        bad_rows: str,
+        spool: Path | None = None,
+        shard: Shard = ALL,
+    ) -> None:
         self._spec = spec
         self._base = base
         self._items = items
         self._skip = bad_rows
         self._action_codes: dict[str, int] = {}
         self._spool = Spool(spool)
+        self._shard = shard
+        self.census = Census(shard.count) if shard.count > 1 else None
         self.bad_rows = 0
 
     @property
@@ -62,7 +78,7 @@ class EventLog:
         row = 0
         for batch in table.batches():
             if batch.num_rows:
-                block = self._block(batch, row, clock)
+                block = self._mine(batch, self._block(batch, row, clock))
                 self._spool.append(block)
                 yield block
                 row += batch.num_rows
@@ -72,30 +88,42 @@ class EventLog:
             raise DataError(f"{table.description}: holds no rows; an experiment needs a log with requests")
 
     def windows(self, size: int) -> Iterator[EventBlock]:
-        """Blocks of exactly `size` rows, the last one shorter."""
+        """Blocks that cover exactly `size` rows of the log each, the last one fewer; a shard may have none of them."""
         parts: list[EventBlock] = []
-        held = 0
+        end = size
         for block in self.blocks():
-            start = 0
-            while held + len(block) - start >= size:
-                stop = start + size - held
-                parts.append(block.slice(start, stop))
-                yield _join(parts)
-                parts, held, start = [], 0, stop
-            if start < len(block):
-                parts.append(block.slice(start, len(block)))
-                held += len(block) - start
+            left = block
+            while left.stop_row >= end:
+                parts.append(left.between(left.first_row, end))
+                yield EventBlock.joined(parts)
+                parts, left, end = [], left.between(end, left.stop_row), end + size
+            if left.first_row < left.stop_row:
+                parts.append(left)
         if parts:
-            yield _join(parts)
+            yield EventBlock.joined(parts)
+
+    def rows_before(self, row: int) -> int:
+        """How many of the shard's rows come before a row of the log."""
+        return sum(int(np.searchsorted(block.rows, row)) for block in self.blocks())
+
+    def _mine(self, batch: pa.RecordBatch, whole: EventBlock) -> EventBlock:
+        if self.census is None:
+            return whole
+        keys = keys_of(batch)
+        shards = shards_of(keys, self._shard.count)
+        self.census.take(batch, whole, keys, shards)
+        return whole.chosen(shards == self._shard.index)
 
     def _block(self, batch: pa.RecordBatch, row: int, clock: EventClock) -> EventBlock:
         n = batch.num_rows
         actions, requests = self._actions(_column(batch, "action"), n)
-        users, sessions = (_hashes(_column(batch, role), n) for role in ("user", "session"))
+        users, sessions = (_hashed(_column(batch, role), n) for role in ("user", "session"))
         times = _column(batch, "time")
         seconds = times.to_numpy(zero_copy_only=False).astype(np.float64) if times is not None else None
         return EventBlock(
             row,
+            row + n,
+            np.arange(row, row + n),
             self._items.encode(batch.column("item")),
             requests,
             users,
@@ -116,21 +144,9 @@ class EventLog:
         return codes[indices], wanted[indices]
 
 
-def _join(parts: list[EventBlock]) -> EventBlock:
-    if len(parts) == 1:
-        return parts[0]
-    columns = {field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(EventBlock)[1:]}
-    return EventBlock(parts[0].first_row, **columns)
-
-
 def _column(batch: pa.RecordBatch, role: str) -> pa.Array | None:
     return batch.column(role) if role in batch.schema.names else None
 
 
-def _hashes(column: pa.Array | None, n: int) -> NDArray[np.uint32]:
-    if column is None:
-        return np.zeros(n, np.uint32)
-    encoded = column.fill_null("").dictionary_encode()
-    # CRC-32 rather than hash(): the same in every process, so that sampled sessions repeat.
-    hashes = np.array([zlib.crc32(value.encode()) for value in encoded.dictionary.to_numpy(zero_copy_only=False)], np.uint32)
-    return np.asarray(hashes[encoded.indices.to_numpy(zero_copy_only=False)])
+def _hashed(column: pa.Array | None, n: int) -> NDArray[np.uint32]:
+    return np.zeros(n, np.uint32) if column is None else hashes(column)

@@ -1,9 +1,10 @@
 """The log's columns in a temporary file: the text of a log is read, split and looked up once, and replayed from here."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +14,17 @@ __all__ = ["EventBlock", "Spool"]
 
 @dataclass(frozen=True)
 class EventBlock:
-    """Consecutive rows of the log, columns of shape (n,).
+    """A shard's rows among the log's rows first_row .. stop_row-1, columns of shape (n,); all of them where there is one shard.
 
-    `items` are item codes, `requests` marks cache requests, `users` hashes of the user, 0 where it is unknown, `sessions` those
+    `rows` are their numbers in the log, `items` are item codes, `requests` marks cache requests, `users` hashes of the user,
+    0 where it is unknown, `sessions` those
     of the session, or of the user in a log without sessions, `actions` codes into the log's action names, `clock` the event
     clock in ms.
     """
 
     first_row: int
+    stop_row: int
+    rows: NDArray[np.int64]
     items: NDArray[np.int32]
     requests: NDArray[np.bool_]
     users: NDArray[np.uint32]
@@ -34,42 +38,56 @@ class EventBlock:
     @classmethod
     def empty(cls) -> "EventBlock":
         """No rows."""
-        return cls(0, *(np.zeros(0, kind) for kind in TYPES))
+        return cls(0, 0, *(np.zeros(0, kind) for kind in TYPES))
 
-    def slice(self, start: int, stop: int) -> "EventBlock":
-        """Rows start .. stop-1 of this block."""
-        columns = {field.name: getattr(self, field.name)[start:stop] for field in fields(self)[1:]}
-        return EventBlock(self.first_row + start, **columns)
+    @property
+    def columns(self) -> "list[NDArray[Any]]":
+        """All columns, in their order."""
+        return [getattr(self, field.name) for field in fields(self)[2:]]
+
+    def between(self, first: int, stop: int) -> "EventBlock":
+        """Those among the log's rows first .. stop-1, which are among this block's."""
+        start, end = np.searchsorted(self.rows, (first, stop))
+        return EventBlock(first, stop, *(column[start:end] for column in self.columns))
+
+    def chosen(self, wanted: NDArray[np.bool_]) -> "EventBlock":
+        """The same range of the log with the `wanted` rows only."""
+        return EventBlock(self.first_row, self.stop_row, *(column[wanted] for column in self.columns))
+
+    @classmethod
+    def joined(cls, parts: "Sequence[EventBlock]") -> "EventBlock":
+        """Blocks that follow each other as one."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = zip(*(part.columns for part in parts), strict=True)
+        return cls(parts[0].first_row, parts[-1].stop_row, *map(np.concatenate, columns))
 
 
-TYPES = tuple(np.dtype(kind) for kind in (np.int32, np.bool_, np.uint32, np.uint32, np.int16, np.int64))
+TYPES = tuple(np.dtype(kind) for kind in (np.int64, np.int32, np.bool_, np.uint32, np.uint32, np.int16, np.int64))
 
 
 class Spool:
-    """Blocks in the order they came, 23 bytes a row; the file has no name and is gone with this object."""
+    """Blocks in the order they came, 31 bytes a row; the file has no name and is gone with this object."""
 
     def __init__(self, folder: Path | None) -> None:
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as this object
-        self._rows: list[int] = []
+        self._spans: list[tuple[int, int, int]] = []
         self.complete = False
 
     def clear(self) -> None:
         """Begin again."""
         self._file.seek(0)
         self._file.truncate()
-        self._rows = []
+        self._spans = []
 
     def append(self, block: EventBlock) -> None:
         """Keep one block; raises OSError when the disk is full."""
-        for column in (block.items, block.requests, block.users, block.sessions, block.actions, block.clock):
+        for column in block.columns:
             self._file.write(column.tobytes())
-        self._rows.append(len(block))
+        self._spans.append((block.first_row, block.stop_row, len(block)))
 
     def blocks(self) -> Iterator[EventBlock]:
         """What was kept."""
         self._file.seek(0)
-        first = 0
-        for rows in self._rows:
-            columns = [np.frombuffer(self._file.read(rows * kind.itemsize), kind) for kind in TYPES]
-            yield EventBlock(first, *columns)
-            first += rows
+        for first, stop, rows in self._spans:
+            yield EventBlock(first, stop, *(np.frombuffer(self._file.read(rows * kind.itemsize), kind) for kind in TYPES))
