@@ -47,6 +47,7 @@ integration: install ## Tests against containers of MongoDB, Milvus, Kafka and O
 	$(BIN)/pytest -m integration
 
 # E2E_CLUSTER=NAME, KIND_NODE_IMAGE=IMAGE; E2E_KEEP=1 keeps the cluster, E2E_REUSE=1 takes the one that is there and builds no images.
+# E2E_KEDA=FILE is KEDA's manifest, for the case that scales planners; without it and its images that case is skipped.
 test-cluster: $(STAMPS)/project ## The operator against a real API server: that of KUBECONFIG_TEST, or one that kind makes and removes
 	@for tool in kubectl $$([ -n "$${KUBECONFIG_TEST:-}" ] || echo docker kind); do command -v $$tool >/dev/null || { echo "make test-cluster: needs $$tool; install it and try again" >&2; exit 1; }; done
 	$(BIN)/pytest operator/tests/live -m cluster
@@ -96,8 +97,8 @@ lock: $(STAMPS)/project ## Pin the newest versions that pyproject.toml allows, w
 	$(COMPILE) --constraint $(LOCK) requirements/build.in --output-file requirements/build.txt
 	$(COMPILE) --constraint $(LOCK) --extra operator pyproject.toml --output-file requirements/operator.txt
 	@# The data set's package wants pandas, but its files are read without it.
-	$(COMPILE) --constraint $(LOCK) --no-emit-package pandas --extra replayer --extra examples pyproject.toml --output-file requirements/replayer.txt
-	$(COMPILE) --constraint $(LOCK) --extra planner --extra ml --extra examples pyproject.toml --output-file requirements/planner.txt
+	$(COMPILE) --constraint $(LOCK) --no-emit-package pandas --extra replayer --extra examples --extra tracing pyproject.toml --output-file requirements/replayer.txt
+	$(COMPILE) --constraint $(LOCK) --extra planner --extra ml --extra examples --extra tracing pyproject.toml --output-file requirements/planner.txt
 
 clean: ## Remove what these targets made, but not runs/
 	rm -rf $(VENV) $(STAMPS) tools/bin executor/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

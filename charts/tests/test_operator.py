@@ -1,12 +1,13 @@
 """The operator's objects: settings, rights, CRD, replicas."""
 
 import tomllib
+from itertools import chain
 
 import pytest
 import yaml
 from helm import CHART, ROOT
 
-from aura_operator.cluster.kinds import OWNED, SERVICE_MONITORS
+from aura_operator.cluster.kinds import OPTIONAL, OWNED
 from aura_operator.settings import Images, OperatorSettings, load_settings
 
 
@@ -121,7 +122,7 @@ def test_namespaced_operator_has_no_right_elsewhere(render):
     assert operator_pod(objects)["containers"][0]["args"][2:] == ["--namespace=a", "--namespace=b", "--peering=aura"]
 
 
-@pytest.mark.parametrize("kind", [*OWNED, SERVICE_MONITORS], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [*OWNED, *chain.from_iterable(OPTIONAL.values())], ids=lambda kind: kind.name)
 def test_operator_may_make_what_experiments_own(render, kind):
     plural = f"{kind.name.removesuffix('y')}ies" if kind.name.endswith("y") else f"{kind.name}s"
     rules = only(render(), "ClusterRole")["rules"]

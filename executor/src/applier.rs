@@ -16,7 +16,7 @@ use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::redis_link::{Answer, RedisLink, Stop};
 use crate::redis_server::explained;
-use crate::{arm, plain};
+use crate::{arm, plain, traces};
 
 const FIRST_EARLY_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_EARLY_PAUSE: Duration = Duration::from_millis(20);
@@ -328,6 +328,7 @@ impl Applier {
         let elapsed = job.source.received.max(self.waited_until).elapsed();
         if !matches!(outcome, Outcome::Skipped(_)) {
             self.metrics.took(elapsed.as_secs_f64());
+            traces::applied(&job, &outcome);
         }
         // Fails only when the reporter has ended: then nothing is committed and the plan comes again.
         let _ = self.reports.send(Report { job, outcome, latency_ms: elapsed.as_secs_f64() * 1e3 }).await;

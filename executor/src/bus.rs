@@ -9,13 +9,14 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::producer::FutureProducer;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
 use crate::job::{Job, Scope, Source, job};
 use crate::metrics::Metrics;
+use crate::traces;
 
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -191,7 +192,8 @@ impl Bus {
                 Ok(message) => {
                     self.events.broker_answered();
                     let payload = message.payload().unwrap_or_default();
-                    let source = Source::new(message.partition(), message.offset(), message.key(), payload);
+                    let mut source = Source::new(message.partition(), message.offset(), message.key(), payload);
+                    source.traceparent = traceparent(&message);
                     if jobs.send(job(source, payload, scope, policies)).await.is_err() {
                         return;
                     }
@@ -207,6 +209,11 @@ impl Bus {
             }
         }
     }
+}
+
+fn traceparent(message: &BorrowedMessage<'_>) -> Option<String> {
+    let header = message.headers()?.iter().find(|header| header.key == traces::HEADER)?;
+    String::from_utf8(header.value?.to_vec()).ok()
 }
 
 fn base_config(settings: &BusSettings) -> ClientConfig {

@@ -28,6 +28,8 @@ pub struct Source {
     pub key: Option<Vec<u8>>,
     pub payload: Vec<u8>,
     pub received: Instant,
+    /// The trace that the message came in.
+    pub traceparent: Option<String>,
 }
 
 impl Source {
@@ -40,6 +42,7 @@ impl Source {
             key: key.map(<[u8]>::to_vec),
             payload: payload[..payload.len().min(KEPT_BYTES)].to_vec(),
             received: Instant::now(),
+            traceparent: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Aura's executor: reads cache plans from Kafka, carries them out on one arm's Redis, and answers each with a receipt.
 //!
 //! A plan takes this way: [`bus`] reads the message, [`job`] and [`admissibility`] judge it, [`applier`] sends it to Redis in
-//! order ([`arm`] or [`plain`]), [`reporter`] publishes the [`answer`] and commits the offset.
+//! order ([`arm`] or [`plain`]), [`reporter`] publishes the [`answer`] and commits the offset. [`traces`] tells a collector of it.
 
 pub mod admissibility;
 pub mod answer;
@@ -22,3 +22,4 @@ pub mod redis_link;
 pub mod redis_server;
 pub mod reporter;
 pub mod service;
+pub mod traces;

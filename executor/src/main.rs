@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use aura_executor::cli::Cli;
+use aura_executor::traces::Traces;
 use aura_executor::{logs, service};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +19,10 @@ fn main() -> ExitCode {
     let level = EnvFilter::try_from_env("AURA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = logs::Lines::new(&settings.scope);
     tracing_subscriber::fmt().event_format(lines).with_env_filter(level).with_writer(std::io::stderr).init();
+    let traces = match Traces::from_environment() {
+        Ok(traces) => traces,
+        Err(sentence) => return failed(&sentence, 2),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("no threads to work with: {error}"), 1),
@@ -36,6 +41,7 @@ fn main() -> ExitCode {
         });
         service::run(settings, stopped).await
     });
+    traces.close();
     match ended {
         Ok(()) => exit(0),
         Err(error) => {

@@ -10,12 +10,12 @@ from aura_contract.experiment import API_VERSION, KIND, ExperimentSpec
 from aura_operator.naming import labels, run_id
 from aura_operator.settings import OperatorSettings
 
-__all__ = ["MONITORING", "Blueprint", "Manifest", "digest"]
+__all__ = ["KEDA", "MONITORING", "Blueprint", "Manifest", "digest"]
 
 Manifest = dict[str, Any]
 """A Kubernetes object as the API server reads it."""
 
-MONITORING = "monitoring.coreos.com"
+MONITORING, KEDA = "monitoring.coreos.com", "keda.sh"
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Blueprint:
     """One experiment as builders see it.
 
     `passwords` are those that were generated for the embedded parts (`redis`, `mongodb`); `secret_keys` are the keys of the
-    Secrets that the spec names, by Secret, as far as they were found; `apis` are optional API groups that the cluster serves.
+    Secrets that the spec names, by Secret, as far as they were found; `apis` are optional API groups that the
+    cluster serves; `kafka_mechanism` is what the Secret of an external Kafka says, empty where it says nothing.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Blueprint:
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
     secret_keys: Mapping[str, frozenset[str]] = field(default_factory=dict)
     apis: frozenset[str] = frozenset()
+    kafka_mechanism: str = ""
 
     @property
     def run(self) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from typing import Any
 
 import kopf
@@ -9,7 +10,7 @@ import kopf
 from aura_operator.cluster.children import Owner
 from aura_operator.experiment import Experiment, UnreadableError
 from aura_operator.metrics import Metrics
-from aura_operator.naming import ANNOTATION_PREFIX, FINALIZER, GROUP, PLURAL, VERSION
+from aura_operator.naming import ANNOTATION_PREFIX, FIELD_MANAGER, FINALIZER, GROUP, PLURAL, VERSION
 from aura_operator.reconcile.reconciler import Memory, Reconciler
 
 __all__ = ["Bells", "configure", "register"]
@@ -57,6 +58,9 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=ANNOTATION_PREFIX)
     settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=ANNOTATION_PREFIX, key="last-seen")
     settings.posting.loggers = False
+    settings.posting.reporting_component = FIELD_MANAGER
+    settings.posting.reporting_instance = socket.gethostname()
+    settings.posting.event_name_prefix = "aura-"
     # It would log each event that it has seen.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     settings.watching.server_timeout = 300

@@ -13,10 +13,11 @@ from pathlib import Path
 import kopf
 from kopf._core.engines.peering import Identity
 
+from aura_operator.blueprint import MONITORING
 from aura_operator.cluster.children import Children
 from aura_operator.cluster.client import Cluster, connect
-from aura_operator.cluster.kinds import EVENTS, OWNED, PODS
-from aura_operator.cluster.monitoring import Monitoring
+from aura_operator.cluster.kinds import EVENTS, OPTIONAL, OWNED, PODS
+from aura_operator.cluster.optional import OptionalApis
 from aura_operator.cluster.watching import Watches
 from aura_operator.handlers import Bells, configure, register
 from aura_operator.metrics import Metrics
@@ -45,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         address = _address(options.listen)
         logs.setup({}, options.log_level)
         with tempfile.TemporaryDirectory() as cache:
-            watches = (len(OWNED) + 3) * max(1, len(options.namespace))
+            kinds = len(OWNED) + sum(map(len, OPTIONAL.values())) + 2
+            watches = kinds * max(1, len(options.namespace))
             cluster = connect(Path(cache), settings.workers + watches + 4)
             asyncio.run(_serve(options, settings, cluster, address))
     except SettingsError as error:
@@ -71,10 +73,11 @@ async def _serve(options: argparse.Namespace, settings: OperatorSettings, cluste
     except OSError as error:
         raise SettingsError(f"--listen {options.listen} cannot be used: {error.strerror or error}; take another port") from error
     watches = Watches(cluster, (*OWNED, PODS, EVENTS), options.namespace, children, bells.ring)
-    monitoring = Monitoring(cluster, watches, settings.service_monitors)
-    await monitoring.ask()
-    following = asyncio.create_task(monitoring.follow(bells.ring_all))
-    reconciler = Reconciler(cluster, children, settings, metrics, lambda: monitoring.there)
+    unwanted = {MONITORING} if settings.service_monitors == "never" else set()
+    optional = OptionalApis(cluster, watches, {group: kinds for group, kinds in OPTIONAL.items() if group not in unwanted})
+    await optional.ask()
+    following = asyncio.create_task(optional.follow(bells.ring_all))
+    reconciler = Reconciler(cluster, children, settings, metrics, lambda: optional.served)
     if not await asyncio.to_thread(watches.wait, SYNC_SECONDS):
         log.warning("not all kinds could be listed within %g s; see the warnings before", SYNC_SECONDS)
     registry, configuration = kopf.OperatorRegistry(), kopf.OperatorSettings()

@@ -61,6 +61,9 @@ class OperatorSettings(ManifestModel):
     part_storage: str = Field("2Gi", description="Volume of an embedded Kafka, MongoDB or Milvus.")
     model_storage: str = Field("10Gi", description="Volume of models that an embedded Ollama pulls.")
     resources: PartResources = PartResources()
+    tracing_endpoint: str | None = Field(
+        None, min_length=1, description="Collector of OpenTelemetry traces, such as http://otel-collector.tracing.svc:4318."
+    )
     service_monitors: Literal["auto", "always", "never"] = "auto"
     service_monitor_labels: dict[str, str] = Field({}, description="Labels by which Prometheus finds ServiceMonitors.")
     scrape_interval: str = Field("15s", pattern=r"^[1-9][0-9]*(ms|s|m|h)$", description="Time between scrapes of experiments.")

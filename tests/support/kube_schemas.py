@@ -10,7 +10,7 @@ __all__ = ["KUBERNETES", "errors"]
 KUBERNETES = "1.34"
 """Release whose schemas are meant."""
 
-ELSEWHERE = {"monitoring.coreos.com", "kopf.dev", "aura.dev"}
+ELSEWHERE = {"monitoring.coreos.com", "keda.sh", "kopf.dev", "aura.dev"}
 """API groups of custom resources, which Kubernetes has no schemas of."""
 
 

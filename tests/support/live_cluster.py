@@ -30,6 +30,7 @@ __all__ = [
     "Refused",
     "answering",
     "cluster",
+    "custom_kind",
     "eventually",
     "experiment",
     "listening",
@@ -230,6 +231,24 @@ def experiment(name: str, *, server: str | None = None, **changes: Any) -> Manif
         arms = {"external": {"endpoints": {"baseline": server, "aura": server}}}
         spec["dependencies"] = {"redis": arms, "kafka": {"external": {"endpoint": server}}}
     return {"apiVersion": "aura.dev/v1alpha1", "kind": "AuraExperiment", "metadata": {"name": name}, "spec": {**spec, **changes}}
+
+
+def custom_kind(group: str, version: str, kind: str, plural: str) -> Manifest:
+    """As much of another operator as the API server needs to know a kind of its."""
+    names = {"kind": kind, "listKind": f"{kind}List", "plural": plural, "singular": kind.lower()}
+    anything = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    annotations = {"api-approved.kubernetes.io": "unapproved, a test"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}", "annotations": annotations},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": names,
+            "versions": [{"name": version, "served": True, "storage": True, "schema": anything}],
+        },
+    }
 
 
 def make_pod(kubectl: Kubectl, name: str, address: str) -> None:

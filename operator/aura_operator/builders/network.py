@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from itertools import product
 
-from aura_operator.blueprint import Blueprint, Manifest
+from aura_operator.blueprint import KEDA, Blueprint, Manifest
 from aura_operator.builders import endpoints, redis
 from aura_operator.builders.endpoints import CLIENTS, EXECUTOR, HTTP_PORT, PLANNER, PORTS, REPLAYER
 from aura_operator.naming import COMPONENT, EXPERIMENT, selector
 
 __all__ = ["build"]
+
+SCALER: Manifest = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "keda-operator"}}}
+"""KEDA's operator, in whatever namespace it was installed."""
 
 
 def build(blueprint: Blueprint) -> list[Manifest]:
@@ -27,6 +30,9 @@ def build(blueprint: Blueprint) -> list[Manifest]:
     for part in (endpoints.KAFKA, endpoints.MONGODB, endpoints.MILVUS, endpoints.OLLAMA):
         if endpoints.embeds(blueprint, part):
             found.append(_server(blueprint, part, PORTS[part], _clients(blueprint, part), out=part == endpoints.OLLAMA))
+            if part == endpoints.KAFKA and blueprint.spec.planner.autoscale and KEDA in blueprint.apis:
+                # It asks the broker itself how many contexts wait.
+                found[-1]["spec"]["ingress"][0]["from"].append(SCALER)
     return found
 
 

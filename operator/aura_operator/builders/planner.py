@@ -35,7 +35,8 @@ def build(blueprint: Blueprint) -> list[Manifest]:
         ready="/readyz",
         topologySpreadConstraints=[spread],
     )
-    return [deployment(blueprint, PLANNER, template, replicas=spec.planner.replicas)]
+    replicas = None if spec.planner.autoscale else spec.planner.replicas
+    return [deployment(blueprint, PLANNER, template, replicas=replicas)]
 
 
 def _variables(blueprint: Blueprint) -> list[Manifest]:

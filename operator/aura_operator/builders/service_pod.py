@@ -6,7 +6,7 @@ from typing import Any
 from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.builders import manifest
 from aura_operator.builders.credentials import FOLDER, access
-from aura_operator.builders.endpoints import HTTP_PORT
+from aura_operator.builders.endpoints import HTTP_PORT, LOADER
 from aura_operator.builders.pod import SCRATCH, container, empty_dir, env, http_probe, pod_template, scratch_mount
 
 __all__ = ["HTTP", "LISTEN", "MANIFEST", "UID", "service_pod"]
@@ -65,11 +65,19 @@ def service_pod(
         ports={HTTP: HTTP_PORT} if ready else None,
         command=list(command),
         args=list(arguments),
-        env=[*variables, *login.env, *env({"HOME": SCRATCH, "TMPDIR": SCRATCH})],
+        env=[*variables, *login.env, *env({**_tracing(blueprint, service), "HOME": SCRATCH, "TMPDIR": SCRATCH})],
         volumeMounts=mounts,
         **(_probes(ready) if ready else {}),
     )
     return pod_template(blueprint, component or service, [server], uid=UID, volumes=found, annotations=annotations, **fields)
+
+
+def _tracing(blueprint: Blueprint, service: str) -> dict[str, str]:
+    endpoint = blueprint.settings.tracing_endpoint
+    if endpoint is None or service == LOADER:
+        return {}
+    attributes = f"aura.experiment={blueprint.name},k8s.namespace.name={blueprint.namespace}"
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_RESOURCE_ATTRIBUTES": attributes}
 
 
 def _probes(ready: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.builders import (
     accounts,
+    autoscaling,
     disruption,
     executor,
     kafka,
@@ -33,7 +34,15 @@ SERVERS = (
     ollama.build,
     replayer.results,
 )
-WORKERS = (planner.build, executor.build, replayer.progress, replayer.build, disruption.build, monitoring.build)
+WORKERS = (
+    planner.build,
+    autoscaling.build,
+    executor.build,
+    replayer.progress,
+    replayer.build,
+    disruption.build,
+    monitoring.build,
+)
 KEEPSAKES = (accounts.build, manifest.build, replayer.results, replayer.build)
 
 

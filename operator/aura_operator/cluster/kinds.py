@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from aura_operator.blueprint import MONITORING, Manifest
+from aura_operator.blueprint import KEDA, MONITORING, Manifest
 
-__all__ = ["EVENTS", "OWNED", "PODS", "SERVICE_MONITORS", "Kind", "kind_of"]
+__all__ = ["EVENTS", "OPTIONAL", "OWNED", "PODS", "Kind", "kind_of"]
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,14 @@ OWNED = (
     Kind("apps/v1", "StatefulSet"),
     Kind("apps/v1", "Deployment"),
     Kind("batch/v1", "Job"),
+    Kind("autoscaling/v2", "HorizontalPodAutoscaler"),
 )
-SERVICE_MONITORS = Kind(f"{MONITORING}/v1", "ServiceMonitor")
+OPTIONAL = {
+    MONITORING: (Kind(f"{MONITORING}/v1", "ServiceMonitor"),),
+    KEDA: (Kind(f"{KEDA}/v1alpha1", "ScaledObject"), Kind(f"{KEDA}/v1alpha1", "TriggerAuthentication")),
+}
+"""Kinds that only some clusters serve, by API group."""
+
 PODS = Kind("v1", "Pod")
 EVENTS = Kind("v1", "Event")
 

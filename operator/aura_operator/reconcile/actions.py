@@ -68,6 +68,9 @@ def _whole(item: Manifest, there: Manifest) -> Action | None:
     if item["kind"] == "StatefulSet":
         # The size of a volume is that of the first time, which Kubernetes lets nobody change.
         item = {**item, "spec": {**item["spec"], "volumeClaimTemplates": there["spec"].get("volumeClaimTemplates")}}
+    if item["kind"] == "Deployment" and "replicas" not in item["spec"]:
+        # An autoscaler's: left out it would go back to one, and none would keep the autoscaler from acting.
+        item = {**item, "spec": {**item["spec"], "replicas": there["spec"].get("replicas") or 1}}
     path = difference(item, there)
     return Action("apply", item, path) if path else None
 

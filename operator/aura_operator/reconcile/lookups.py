@@ -22,24 +22,29 @@ SECRET, CLAIM = Kind("v1", "Secret"), Kind("v1", "PersistentVolumeClaim")
 PORTS = {"redis": 6379, "rediss": 6379, "mongodb": 27017, "http": 80, "https": 443}
 PROBE_SECONDS = 3.0
 MODEL_KEY = "api-key"
+KAFKA_SECRET = "spec.dependencies.kafka.external.secretRef"  # noqa: S105 - a field's name
 
 
 @dataclass(frozen=True)
 class Lookups:
-    """Keys of the named Secrets that exist, and what is wrong."""
+    """Keys of the named Secrets that exist, the SASL mechanism of Kafka's, and what is wrong."""
 
     secret_keys: dict[str, frozenset[str]]
     troubles: tuple[Trouble, ...]
+    kafka_mechanism: str = ""
 
 
 async def look_up(spec: ExperimentSpec, read: Read, *, probe: bool) -> Lookups:
     """Look at everything the spec names; servers only with `probe`, since later their clients say it better."""
     keys: dict[str, frozenset[str]] = {}
-    found = list(_static(spec))
+    found, mechanism = list(_static(spec)), ""
     for where, name in named_secrets(spec):
         secret = await read(SECRET, name)
         if secret is not None:
-            keys[name] = frozenset(key for key, value in (secret.get("data") or {}).items() if base64.b64decode(value))
+            data = secret.get("data") or {}
+            keys[name] = frozenset(key for key, value in data.items() if base64.b64decode(value))
+            if where == KAFKA_SECRET:
+                mechanism = base64.b64decode(data.get("mechanism", "")).decode("utf-8", "replace")
         found += secret_troubles(where, name, keys.get(name))
     for where, name in _claims(spec):
         if await read(CLAIM, name) is None:
@@ -47,7 +52,7 @@ async def look_up(spec: ExperimentSpec, read: Read, *, probe: bool) -> Lookups:
     if probe:
         servers = [_probe(where, places) for where, places in named_servers(spec)]
         found += [trouble for trouble in await asyncio.gather(*servers, _model(spec)) if trouble]
-    return Lookups(keys, tuple(found))
+    return Lookups(keys, tuple(found), mechanism)
 
 
 def named_secrets(spec: ExperimentSpec) -> Iterator[tuple[str, str]]:

@@ -60,7 +60,6 @@ class Memory:
     refusal: Refusal | None = None
     lookups: Lookups | None = None
     looked_up: tuple[int, float] = (-1, 0.0)
-    announced: str = ""
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
     picture: Picture | None = None
     settled: object = None

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from aura_contract.progress import merge_progress
 from aura_contract.results import Progress
 from aura_contract.status import ExperimentStatus
-from aura_operator.blueprint import MONITORING, Blueprint, Manifest
+from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.builders import secrets
 from aura_operator.builders.endpoints import HTTP_PORT
 from aura_operator.cluster.children import ChildKey, Children
@@ -47,13 +47,18 @@ log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """Reconciles experiments one look at a time. `monitoring` tells whether the cluster has ServiceMonitors."""
+    """Reconciles experiments one look at a time. `apis` gives the optional API groups that the cluster serves now."""
 
     def __init__(
-        self, cluster: Cluster, children: Children, settings: OperatorSettings, metrics: Metrics, monitoring: Callable[[], bool]
+        self,
+        cluster: Cluster,
+        children: Children,
+        settings: OperatorSettings,
+        metrics: Metrics,
+        apis: Callable[[], frozenset[str]],
     ) -> None:
         self._cluster, self._children, self._settings, self._metrics = cluster, children, settings, metrics
-        self._monitoring = monitoring
+        self._apis = apis
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="api")
         self._thread = Threads(self._pool)
         self._turns = asyncio.Semaphore(settings.workers)
@@ -125,7 +130,7 @@ class Reconciler:
         """Bring what is there to what should be; free when all it depends on is as it was when nothing was to do."""
         status = memory.status or experiment.status
         started, finished, blocked = bool(status.started_at), bool(status.finished_at), any(t.servers for t in lookups.troubles)
-        key = (picture.version, lookups.secret_keys, blocked, self._monitoring(), started, finished)
+        key = (picture.version, lookups.secret_keys, lookups.kafka_mechanism, blocked, self._apis(), started, finished)
         if key == memory.settled:
             return
         memory.settled = None
@@ -138,7 +143,8 @@ class Reconciler:
             settings=self._settings,
             passwords=await self._passwords(experiment, memory, observed, finished),
             secret_keys=lookups.secret_keys,
-            apis=frozenset({MONITORING}) if self._monitoring() else frozenset(),
+            apis=self._apis(),
+            kafka_mechanism=lookups.kafka_mechanism,
         )
         planned = plan(blueprint, picture.facts, observed, finished=finished, blocked=blocked)
         memory.servers_wanted = planned.servers_wanted

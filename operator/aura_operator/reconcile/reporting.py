@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from aura_contract.status import ExperimentStatus
+from aura_contract.status import Condition, ExperimentStatus
 from aura_operator.cluster.client import EXPERIMENTS, ApiError, Cluster
 from aura_operator.experiment import Experiment
 from aura_operator.metrics import Metrics
@@ -18,6 +18,7 @@ Announce = Callable[[str, str, str], None]
 """Tells the user of a transition: type (Normal or Warning), reason, message."""
 
 log = logging.getLogger(__name__)
+RECOVERED = "Recovered"
 
 VOLATILE = {"events", "progress", "hitRatio", "baselineHitRatio", "deltaPoints", "arms", "totalEvents"}
 
@@ -48,21 +49,31 @@ class Reporter:
         memory.status, memory.written = status, time.monotonic()
         self._metrics.writes.labels("status", EXPERIMENTS.name).inc()
         where = {"experiment": experiment.name, "namespace": experiment.namespace, "run": status.run, "phase": status.phase}
-        for kind, reason, message in transitions(before, status, memory):
+        for kind, reason, message in transitions(before, status):
             announce(kind, reason, message)
             log.log(logging.WARNING if kind == "Warning" else logging.INFO, "%s", message, extra={**where, "reason": reason})
 
 
-def transitions(before: ExperimentStatus, status: ExperimentStatus, memory: Memory) -> list[tuple[str, str, str]]:
-    """What to tell: another phase, and a trouble that has not been told of."""
+def transitions(before: ExperimentStatus, status: ExperimentStatus) -> list[tuple[str, str, str]]:
+    """What to tell: another phase, a trouble of another kind, and that there is none any more."""
     found: list[tuple[str, str, str]] = []
     if before.phase != status.phase or (not before.conditions and status.conditions):
-        found.append(("Warning" if status.phase == "Failed" else "Normal", status.phase, status.message))
-    trouble = next((c for c in status.conditions if c.type == "Degraded" and c.status == "True"), None)
-    if trouble is not None and memory.announced != trouble.reason:
-        found.append(("Warning", trouble.reason, trouble.message))
-    memory.announced = trouble.reason if trouble else ""
+        found.append(("Warning" if status.phase == "Failed" else "Normal", status.phase, _of_phase(status)))
+    old, new = _trouble(before), _trouble(status)
+    if new is not None and (old is None or old.reason != new.reason):
+        found.append(("Warning", new.reason, new.message))
+    if old is not None and new is None and not status.finished_at:
+        found.append(("Normal", RECOVERED, f"{old.reason} is over"))
     return found
+
+
+def _of_phase(status: ExperimentStatus) -> str:
+    """The phase's own sentence: that of the status may be about a trouble, which is told of by itself."""
+    return next((one.message for one in status.conditions if one.type == "Progressing"), status.message)
+
+
+def _trouble(status: ExperimentStatus) -> Condition | None:
+    return next((one for one in status.conditions if one.type == "Degraded" and one.status == "True"), None)
 
 
 def _dump(status: ExperimentStatus) -> dict[str, Any]:

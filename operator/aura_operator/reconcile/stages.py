@@ -39,7 +39,8 @@ def plan(blueprint: Blueprint, facts: Facts, present: Collection[ChildKey], *, f
         desired = desired + loading
     loaded = bool(facts.loaded) or not loading
     if (ready and loaded) or facts.replayer is not None:
-        desired = desired + _without_lost_result(stages.workers(blueprint), facts)
+        workers = _without_rival(stages.workers(blueprint), present)
+        desired = desired + _without_lost_result(workers, facts)
     return Plan(desired, wanted)
 
 
@@ -49,6 +50,12 @@ def _after_the_end(blueprint: Blueprint, facts: Facts) -> list[Manifest]:
     # A Job that was cut off would go on; one that has told its verdict is about to end.
     done = told or (replayer is not None and replayer.succeeded)
     return [item for item in stages.keepsakes(blueprint) if item["kind"] != "Job" or done]
+
+
+def _without_rival(workers: list[Manifest], present: Collection[ChildKey]) -> list[Manifest]:
+    """Leave out a ScaledObject until the HorizontalPodAutoscaler of before is gone: KEDA refuses what another one scales."""
+    rivals = {name for kind, name in present if kind == "HorizontalPodAutoscaler"}
+    return [item for item in workers if item["kind"] != "ScaledObject" or item["metadata"]["name"] not in rivals]
 
 
 def _without_lost_result(workers: list[Manifest], facts: Facts) -> list[Manifest]:

@@ -160,7 +160,8 @@ def _phase(seen: Observation) -> Phase:
 
 def _planners(seen: Observation) -> PlannersStatus:
     labels = ",".join(f"{key}={value}" for key, value in sorted(selector(seen.name, PLANNER).items()))
-    return PlannersStatus(replicas=seen.facts.planners.wanted, ready=seen.facts.planners.ready, selector=labels)
+    found = seen.facts.planners
+    return PlannersStatus(replicas=found.wanted, ready=found.ready, autoscaler=seen.facts.autoscaler, selector=labels)
 
 
 def _message(now: Situation) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -12,6 +13,8 @@ from aura_operator.naming import COMPLETION_INDEX, COMPONENT
 __all__ = ["Facts", "PartState", "ReplayerState", "ending_of", "gather"]
 
 SERVERS = ("redis-", "kafka", "mongodb", "milvus", "ollama")
+Autoscaler = Literal["", "KEDA", "HorizontalPodAutoscaler"]
+
 LOADER, PLANNER, REPLAYER, EXECUTOR = "loader", "planner", "replayer", "executor-"
 
 
@@ -52,6 +55,7 @@ class Facts:
 
     servers: tuple[PartState, ...] = ()
     planners: PartState = PartState(PLANNER, 0, 0)
+    autoscaler: Autoscaler = ""
     executors: tuple[PartState, ...] = ()
     loaded: bool | None = None
     replayer: ReplayerState | None = None
@@ -76,6 +80,7 @@ def gather(objects: Iterable[Manifest]) -> Facts:
     return Facts(
         servers=tuple(part for part in parts if part.component.startswith(SERVERS)),
         planners=planners,
+        autoscaler=_autoscaler(listed),
         executors=tuple(part for part in parts if part.component.startswith(EXECUTOR)),
         loaded=_succeeded(loader) if loader else None,
         replayer=_replayer(replayer, pods) if replayer else None,
@@ -93,6 +98,12 @@ def _part(item: Manifest) -> PartState:
     spec, status = item["spec"], item.get("status") or {}
     seen = status.get("observedGeneration", 0) >= item["metadata"].get("generation", 0)
     return PartState(component(item), spec.get("replicas", 1), status.get("readyReplicas", 0) if seen else 0)
+
+
+def _autoscaler(listed: Iterable[Manifest]) -> Autoscaler:
+    """KEDA makes a HorizontalPodAutoscaler of its own, with the same labels."""
+    kinds = {item["kind"] for item in listed if component(item) == PLANNER}
+    return "KEDA" if "ScaledObject" in kinds else "HorizontalPodAutoscaler" if "HorizontalPodAutoscaler" in kinds else ""
 
 
 def _succeeded(job: Manifest) -> bool:

@@ -3,7 +3,7 @@
 import yaml
 
 from aura_contract.experiment import ExperimentSpec
-from aura_operator.blueprint import MONITORING, Blueprint
+from aura_operator.blueprint import KEDA, MONITORING, Blueprint
 from aura_operator.settings import OperatorSettings
 
 __all__ = ["BLUEPRINTS", "EMBEDDED", "EXTERNAL", "MINIMAL", "PASSWORDS", "SHARDED", "SHARDED_SPEC", "blueprint"]
@@ -52,6 +52,7 @@ planner:
   endpoint: https://models.example.org/v1
   model: some-model
   secretRef: {name: model}
+  autoscale: {minReplicas: 2, maxReplicas: 6, lagThreshold: 3}
 dependencies:
   redis:
     external:
@@ -82,7 +83,7 @@ SECRET_KEYS = {
 def blueprint(spec: str, name: str = "grocer", namespace: str = "shop", settings: OperatorSettings | None = None) -> Blueprint:
     """The experiment of a spec in YAML."""
     parsed = ExperimentSpec.model_validate(yaml.safe_load(spec))
-    apis = frozenset({MONITORING}) if "controls" in spec else frozenset()
+    apis = frozenset({MONITORING}) if "controls" in spec else frozenset({KEDA}) if "autoscale" in spec else frozenset()
     return Blueprint(name, namespace, UID, parsed, settings or OperatorSettings(), PASSWORDS, SECRET_KEYS, apis)
 
 

@@ -1,6 +1,7 @@
 """What single builders promise."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -298,3 +299,12 @@ def test_redis_has_room_for_its_budget(budget: str, request_: str, limit: str) -
     found = redis.build(blueprint(MINIMAL_SPEC.replace("capacity: 5%", f"memory: {budget}")))
     (container,) = found[0]["spec"]["template"]["spec"]["containers"]
     assert container["resources"] == {"requests": {"cpu": "50m", "memory": request_}, "limits": {"memory": limit}}
+
+
+@pytest.mark.parametrize("build", [replayer.build, planner.build, executor.build])
+def test_services_are_told_where_traces_go(build: Callable[[Blueprint], list[Manifest]]) -> None:
+    settings = OperatorSettings(tracing_endpoint="http://collector.tracing.svc:4318")
+    traced = variables(build(blueprint(MINIMAL_SPEC, settings=settings))[-1])
+    assert traced["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector.tracing.svc:4318"
+    assert traced["OTEL_RESOURCE_ATTRIBUTES"] == "aura.experiment=grocer,k8s.namespace.name=shop"
+    assert not {name for name in variables(build(MINIMAL)[-1]) if name.startswith("OTEL_")}

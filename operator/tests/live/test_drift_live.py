@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from live_cluster import Kubectl, Manifest, Operator, eventually, experiment, listening
+from live_cluster import Kubectl, Manifest, Operator, custom_kind, eventually, experiment, listening
 
 pytestmark = pytest.mark.cluster
 
@@ -168,35 +168,10 @@ def selector(kubectl: Kubectl) -> object:
 
 def test_a_prometheus_operator_that_comes_later_is_seen(kubectl: Kubectl, server: str) -> None:
     made(kubectl, experiment("ax", server=server), WORKERS)
-    kubectl("apply", "-f", "-", stdin=definition())
+    kubectl("apply", "-f", "-", stdin=custom_kind("monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors"))
     try:
         monitors = eventually("a ServiceMonitor", lambda: kubectl("get", "servicemonitors", "-o", "name").split(), 60)
         kubectl("delete", monitors[0])
         eventually("it is back", lambda: kubectl.find(monitors[0]), BACK_SECONDS)
     finally:
         kubectl("delete", "crd", "servicemonitors.monitoring.coreos.com")
-
-
-def definition() -> Manifest:
-    """As much of the Prometheus Operator as the API server needs to know its kind."""
-    names = {
-        "kind": "ServiceMonitor",
-        "listKind": "ServiceMonitorList",
-        "plural": "servicemonitors",
-        "singular": "servicemonitor",
-    }
-    anything = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": "servicemonitors.monitoring.coreos.com",
-            "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
-        },
-        "spec": {
-            "group": "monitoring.coreos.com",
-            "scope": "Namespaced",
-            "names": names,
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": anything}],
-        },
-    }

@@ -70,8 +70,14 @@ def test_an_experiment_runs_and_succeeds_and_keeps_its_results(kubectl: Kubectl,
     assert row[0].split() == ["NAME", "PHASE", "HIT-RATIO", "BASELINE", "DELTA", "PROGRESS", "PLANNERS", "AGE"]
     assert row[1].split()[:6] == ["ax", "Succeeded", "0.4200", "0.4000", "+1.50", "100%"]
     assert "the gain is real" in kubectl("get", "ax", "-o", "wide").splitlines()[1]
-    reasons = {event["reason"] for event in json.loads(kubectl("get", "events", "-o", "json"))["items"]}
-    assert {"Running", "Succeeded"} <= reasons
+    events = json.loads(kubectl("get", "events", "--field-selector=involvedObject.kind=AuraExperiment", "-o", "json"))["items"]
+    told = [event["reason"] for event in sorted(events, key=lambda event: str(event["eventTime"]))]
+    assert [reason for reason in told if reason in ("Provisioning", "Running", "Succeeded")] == [
+        "Provisioning",
+        "Running",
+        "Succeeded",
+    ]
+    assert {event["source"]["component"] for event in events} == {"aura-operator"}
 
 
 def test_an_experiment_that_is_over_its_deadline_stops_its_parts_at_once(kubectl: Kubectl, server: str) -> None:

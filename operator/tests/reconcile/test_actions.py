@@ -221,3 +221,23 @@ def test_the_volumes_of_a_stateful_set_are_those_of_the_first_time() -> None:
 def test_an_object_is_owned_by_uid_and_not_by_name() -> None:
     assert owned_by(workload(), UID)
     assert not owned_by(workload(), "another")
+
+
+def autoscaled() -> Manifest:
+    item = workload()
+    del item["spec"]["replicas"]
+    return item
+
+
+@pytest.mark.parametrize("replicas", [1, 4])
+def test_an_autoscalers_number_is_left_alone(replicas: int) -> None:
+    there = changed(applied(autoscaled()), ("spec", "replicas"), replicas)
+    assert decided(autoscaled(), there) is None
+    edited = changed(there, ("spec", "template", *POD_SPEC[2:], "image"), "other")
+    assert applied_as(decided(autoscaled(), edited))["spec"]["replicas"] == replicas
+
+
+def test_an_autoscaler_begins_with_the_number_that_was_there_and_never_with_none() -> None:
+    for before, after in ((3, 3), (0, 1)):
+        there = applied(changed(workload(), ("spec", "replicas"), before))
+        assert applied_as(decided(autoscaled(), there))["spec"]["replicas"] == after

@@ -82,3 +82,11 @@ def test_a_job_that_was_stopped_by_the_deadline_goes_too() -> None:
     found = planned(MINIMAL, Facts(replayer=replayer()), finished=True)
     assert "PersistentVolumeClaim/results" in found
     assert "Job/replayer" not in found
+
+
+def test_keda_takes_over_when_the_autoscaler_of_before_is_gone() -> None:
+    facts = Facts(servers=(), loaded=True)
+    assert "ScaledObject/planner" in planned(EXTERNAL, facts)
+    found = planned(EXTERNAL, facts, [("HorizontalPodAutoscaler", "grocer-planner")])
+    assert not {"ScaledObject/planner", "HorizontalPodAutoscaler/planner"} & found
+    assert "ScaledObject/planner" in planned(EXTERNAL, facts, [("HorizontalPodAutoscaler", "keda-hpa-grocer-planner")])

@@ -130,3 +130,16 @@ def test_facts_can_be_kept_without_pods() -> None:
 
 def test_an_object_without_labels_belongs_to_no_component() -> None:
     assert component({"metadata": {}}) == ""
+
+
+@pytest.mark.parametrize(
+    ("kinds", "found"),
+    [
+        ((), ""),
+        (("HorizontalPodAutoscaler",), "HorizontalPodAutoscaler"),
+        # KEDA makes the other one itself.
+        (("HorizontalPodAutoscaler", "ScaledObject"), "KEDA"),
+    ],
+)
+def test_who_scales_the_planners(kinds: tuple[str, ...], found: str) -> None:
+    assert gather([deployment("planner"), *(child(kind, "planner", spec={}) for kind in kinds)]).autoscaler == found

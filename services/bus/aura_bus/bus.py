@@ -13,6 +13,9 @@ __all__ = ["Publisher", "Received", "Subscriber"]
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 METADATA_S = 10.0
 BY_KEY = -1
+TRACEPARENT = "traceparent"
+
+Headers = dict[str, str | bytes | None] | None
 
 PROMPT_MS, PATIENT_MS = 20, 500
 """`fetch.wait.max.ms` where somebody waits for a message and where nobody does (docs/decisions/0010-patient-consumers.md)."""
@@ -20,13 +23,17 @@ PROMPT_MS, PATIENT_MS = 20, 500
 
 @dataclass(frozen=True)
 class Received:
-    """One message as it came; `commit` marks it and all before it in its partition as done."""
+    """One message as it came; `commit` marks it and all before it in its partition as done.
+
+    `traceparent` names the trace in which it was sent, if any.
+    """
 
     topic: str
     partition: int
     key: bytes
     value: bytes
     commit: Callable[[], None]
+    traceparent: str | None = None
 
 
 class Publisher:
@@ -49,13 +56,15 @@ class Publisher:
             }
         )
 
-    def publish(self, topic: str, key: bytes, value: bytes, *, slot: int | None = None) -> None:
+    def publish(self, topic: str, key: bytes, value: bytes, *, slot: int | None = None, traceparent: str | None = None) -> None:
         """Queue one message; raises BusError when an earlier one was given up.
 
-        The key chooses the partition, or `slot` does: messages of neighbouring slots go to different partitions.
+        The key chooses the partition, or `slot` does: messages of neighbouring slots go to different partitions. Whoever
+        receives the message works on in the trace of `traceparent`.
         """
+        headers: Headers = {TRACEPARENT: traceparent} if traceparent else None
         partition = BY_KEY if slot is None else slot % self._partitions(topic)
-        self._producer.produce(topic, key=key, value=value, partition=partition, on_delivery=self._delivered)
+        self._producer.produce(topic, key=key, value=value, partition=partition, on_delivery=self._delivered, headers=headers)
         self._producer.poll(0)
         self._check()
 
@@ -132,6 +141,7 @@ class Subscriber:
             message.key() or b"",
             message.value() or b"",
             lambda: self._commit(message),
+            _traceparent(message),
         )
 
     def _commit(self, message: Message) -> None:
@@ -146,3 +156,8 @@ class Subscriber:
 
     def __exit__(self, *_: Any) -> None:
         self.close()
+
+
+def _traceparent(message: Message) -> str | None:
+    found = dict(message.headers() or ()).get(TRACEPARENT)
+    return found.decode("ascii", "replace") if isinstance(found, bytes) else None

@@ -1,6 +1,6 @@
 """Errors that end the command, each with its exit code; the message is one sentence for the user."""
 
-__all__ = ["AuraError", "InputError", "InterruptedRunError", "PartLostError"]
+__all__ = ["AuraError", "ForbiddenError", "InputError", "InterruptedRunError", "PartLostError"]
 
 
 class AuraError(Exception):
@@ -16,9 +16,15 @@ class InputError(AuraError):
 
 
 class PartLostError(AuraError):
-    """A server or service of the run could not be started or stopped before the run was over."""
+    """A server or service of the run could not be started or stopped before the run was over; a cluster does not answer."""
 
     exit_code = 3
+
+
+class ForbiddenError(AuraError):
+    """The cluster lets the user not do it."""
+
+    exit_code = 4
 
 
 class InterruptedRunError(AuraError):

@@ -1,6 +1,5 @@
 """The command `aura`."""
 
-import sys
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,10 +9,9 @@ import typer
 from rich.console import Console
 
 from aura_cli import commands, training
-from aura_cli.errors import AuraError, InputError
+from aura_cli.entry import run_app
 from aura_cli.outcome import read_verdict, sentence, write_report
 from aura_cli.sweep import SweepOptions, sweep_experiment
-from aura_contract.manifest import ManifestError
 
 __all__ = ["app", "main"]
 
@@ -174,24 +172,7 @@ def sweep(
 
 def main() -> None:
     """Run the command; every failure is one sentence on standard error and an exit code of its own."""
-    try:
-        app(prog_name="aura")
-    except (AuraError, ManifestError) as error:
-        code = error.exit_code if isinstance(error, AuraError) else InputError.exit_code
-        _fail(error, code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        raise SystemExit(1) from None
-    except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, the user gets a sentence
-        _fail(error, 1, f"{type(error).__name__}: {error}; `aura --debug …` shows where")
-
-
-def _fail(error: Exception, code: int, text: str = "") -> None:
-    if "--debug" in sys.argv:
-        raise error
-    for line in (text or str(error)).splitlines():
-        print(f"aura: {line}", file=sys.stderr)
-    raise SystemExit(code)
+    run_app(app, "aura")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Self
 
 from aura_cli.errors import InterruptedRunError
 
-__all__ = ["StopSignals"]
+__all__ = ["StopSignals", "interruptible"]
 
 EXIT = InterruptedRunError.exit_code
 CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -48,3 +49,20 @@ class StopSignals:
         if self._count > 1:
             self.kill()
             os._exit(EXIT)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Whatever stops the command lets it remove what it has made; raises InterruptedRunError then."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise InterruptedRunError("interrupted") from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -9,7 +9,7 @@ from aura_contract.base import ManifestModel, rules
 from aura_contract.dependencies import SecretRef
 from aura_contract.quantities import SHARE, parse_share
 
-__all__ = ["BackendName", "PlannerSpec", "TriggerSpec"]
+__all__ = ["AutoscaleSpec", "BackendName", "PlannerSpec", "TriggerSpec"]
 
 BackendName = Literal["auto", "ollama", "openai", "heuristic", "bandit", "ml", "random", "adversarial", "noop", "recorded"]
 TriggerName = Literal["drop", "pressure", "random"]
@@ -17,6 +17,8 @@ TriggerName = Literal["drop", "pressure", "random"]
 LATENCY = r"^(charged|free|x[0-9]{1,4})$"
 NEEDS_RECORDING = "backend recorded needs recording: the plans.jsonl of an earlier run"
 NEEDS_MODEL_FILE = "backend ml needs modelFile: what `aura train` has written"
+UPSIDE_DOWN = "autoscale.minReplicas is greater than maxReplicas; lower the one or raise the other"
+AUTOSCALED = "replicas is the autoscaler's while there is autoscale; change minReplicas or maxReplicas, or take autoscale out"
 NEEDS_MODEL = "backend openai needs endpoint and model"
 
 
@@ -45,6 +47,28 @@ class TriggerSpec(ManifestModel):
         return parse_share(self.random_share)
 
 
+class AutoscaleSpec(ManifestModel):
+    """Between how many planners something else than the operator chooses in Kubernetes.
+
+    Where KEDA is installed it is by the contexts that wait in Kafka, elsewhere a HorizontalPodAutoscaler by processor time.
+    """
+
+    model_config = rules(("self.minReplicas <= self.maxReplicas", UPSIDE_DOWN))
+
+    min_replicas: int = Field(1, ge=1, le=64)
+    max_replicas: int = Field(ge=1, le=64)
+    lag_threshold: int = Field(1, ge=1, description="With KEDA: waiting contexts for each planner.")
+    target_cpu: int = Field(
+        80, ge=1, le=1000, alias="targetCPU", description="Without KEDA: percent of the requested processor time."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(UPSIDE_DOWN)
+        return self
+
+
 class PlannerSpec(ManifestModel):
     """Who plans for the arm `aura`, and how its time is counted."""
 
@@ -52,6 +76,7 @@ class PlannerSpec(ManifestModel):
         ("self.backend != 'recorded' || has(self.recording)", NEEDS_RECORDING),
         ("self.backend != 'openai' || (has(self.endpoint) && has(self.model))", NEEDS_MODEL),
         ("self.backend != 'ml' || has(self.modelFile)", NEEDS_MODEL_FILE),
+        ("!has(self.autoscale) || !has(oldSelf.autoscale) || self.replicas == oldSelf.replicas", AUTOSCALED),
     )
 
     backend: BackendName = "auto"
@@ -67,7 +92,8 @@ class PlannerSpec(ManifestModel):
     timeout_seconds: float = Field(60.0, gt=0, le=3600)
     recording: str | None = Field(None, description="plans.jsonl of an earlier run, for backend recorded.")
     model_file: str | None = Field(None, min_length=1, description="What `aura train` has written, for backend or control ml.")
-    replicas: int = Field(1, ge=0, le=64)
+    replicas: int = Field(1, ge=0, le=64, description="Planners in Kubernetes; of no effect while there is autoscale.")
+    autoscale: AutoscaleSpec | None = None
     secret_ref: SecretRef | None = Field(None, description="Secret with the model server's api-key.")
 
     @field_validator("latency")

@@ -42,10 +42,11 @@ class ArmStatus(ManifestModel):
 
 
 class PlannersStatus(ManifestModel):
-    """Planner pods; `selector` is the label selector of the scale subresource."""
+    """Planner pods; `selector` is the label selector of the scale subresource, `autoscaler` who decides on their number."""
 
     replicas: int = 0
     ready: int = 0
+    autoscaler: Literal["", "KEDA", "HorizontalPodAutoscaler"] = ""
     selector: str = ""
 
 

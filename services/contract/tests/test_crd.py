@@ -76,5 +76,7 @@ def test_models_refuse_what_the_rules_refuse() -> None:
     one = {"external": {"endpoints": {"baseline": "redis:6379"}}}
     with pytest.raises(ValidationError, match="must name a server for every arm"):
         ExperimentSpec.model_validate({**spec, "dependencies": {"redis": one}})
+    with pytest.raises(ValidationError, match=r"autoscale\.minReplicas is greater than maxReplicas"):
+        ExperimentSpec.model_validate({**spec, "planner": {"autoscale": {"minReplicas": 3, "maxReplicas": 2}}})
     with pytest.raises(ValidationError, match="volumeClaim goes with path"):
         ExperimentSpec.model_validate({**spec, "workload": {"source": {"url": "http://x", "volumeClaim": "logs"}}})

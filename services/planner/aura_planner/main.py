@@ -23,6 +23,7 @@ from aura_planner.service import Service
 from aura_planner.sources import open_enrichment
 from aura_telemetry import logs
 from aura_telemetry.endpoints import Endpoints
+from aura_telemetry.tracing import TracingError, open_tracing
 
 __all__ = ["main"]
 
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         fixed = {"experiment": experiment.metadata.name, "run": options.run, "replica": options.replica_id}
         logs.setup(fixed, options.log_level)
         _serve(options, experiment, stop)
-    except (ManifestError, SetupError) as error:
+    except (ManifestError, SetupError, TracingError) as error:
         return _fail(error, 2)
     except (BusError, ServerError) as error:
         return _fail(error, 1)
@@ -63,7 +64,8 @@ def _serve(options: argparse.Namespace, experiment: AuraExperiment, stop: thread
     publisher = Publisher(options.kafka)
     patient = not spec.acting_arms
     subscriber = Subscriber(options.kafka, [topics.context], group=PLANNER_GROUP, patient=patient)
-    service = Service(options.run, pipelines, subscriber, publisher, topics.plan, metrics)
+    tracing = open_tracing("aura-planner")
+    service = Service(options.run, pipelines, subscriber, publisher, topics.plan, metrics, tracing)
     endpoints = _endpoints(options.listen, metrics, service)
     log.info("planning", extra={"address": endpoints.address})
     for arm, pipeline in pipelines.items():
@@ -75,6 +77,7 @@ def _serve(options: argparse.Namespace, experiment: AuraExperiment, stop: thread
         service.run(stop)
     finally:
         _leave(subscriber, endpoints)
+        tracing.close()
 
 
 def _endpoints(listen: str, metrics: Metrics, service: Service) -> Endpoints:

@@ -15,6 +15,7 @@ from aura_contract.context import ContextSnapshot
 from aura_planner.ledger import Entry, Ledger
 from aura_planner.metrics import Metrics
 from aura_planner.pipeline import Made, Pipeline, where
+from aura_telemetry.tracing import OFF, Tracing
 
 __all__ = ["Service"]
 
@@ -34,6 +35,7 @@ class Job:
     entry: Entry
     received: float
     parse_s: float
+    traceparent: str | None
 
 
 class Service:
@@ -47,13 +49,14 @@ class Service:
         publisher: Publisher,
         plan_topic: str,
         metrics: Metrics,
+        tracing: Tracing = OFF,
     ) -> None:
         self._run = run
         self._pipelines = pipelines
         self._subscriber = subscriber
         self._publisher = publisher
         self._plan_topic = plan_topic
-        self._metrics = metrics
+        self._metrics, self._tracing = metrics, tracing
         self._ledger = Ledger()
         self._queues: dict[str, queue.SimpleQueue[Job]] = {}
         self._newest: dict[tuple[str, int], ContextSnapshot] = {}
@@ -96,7 +99,7 @@ class Service:
             entry.done = True
             return
         self._metrics.lag.observe(max(0.0, time.time() - context.issued_at))
-        job = Job(context, message.key, entry, received, time.perf_counter() - received)
+        job = Job(context, message.key, entry, received, time.perf_counter() - received, message.traceparent)
         newest = self._newest.get((context.arm, context.shard))
         if newest is None or context.window > newest.window:
             self._newest[context.arm, context.shard] = context
@@ -138,11 +141,13 @@ class Service:
         while self._fatal is None:
             job = jobs.get()
             try:
+                span = self._tracing.start("plan", job.traceparent, arm=arm, window=job.context.window)
                 made = self._make(pipeline, job)
                 if self._stopping:
                     return
-                self._publisher.publish(self._plan_topic, job.key, made.payload)
+                self._publisher.publish(self._plan_topic, job.key, made.payload, traceparent=span.traceparent)
                 self._publisher.flush()
+                span.end(plan_id=made.plan.plan_id or "", outcome=made.plan.outcome)
                 job.entry.done = True
                 self._account(made, job)
             except BusError as error:

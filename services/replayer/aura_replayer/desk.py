@@ -14,6 +14,8 @@ from aura_contract.receipt import Receipt
 from aura_contract.topics import Topics, message_key
 from aura_replayer.book import ArmPlans, PlanBook
 from aura_replayer.results import JsonLines
+from aura_replayer.spans import WindowSpans
+from aura_telemetry.tracing import OFF, Tracing
 
 __all__ = ["Desk", "PlanDesk", "PlanLost"]
 
@@ -67,11 +69,13 @@ class PlanDesk(PlanBook):
         logs: Mapping[str, JsonLines],
         *,
         patient: bool,
+        tracing: Tracing = OFF,
     ) -> None:
         super().__init__(arms, logs)
         self._topics, self._run, self._shard = topics, run, shard
         self._publisher = Publisher(kafka)
         self._subscriber = Subscriber(kafka, [topics.plan, topics.applied], patient=patient)
+        self._spans = WindowSpans(tracing)
         self._slots = {arm: shard * len(arms) + number for number, arm in enumerate(arms)}
         self._keys = {arm: message_key(experiment, arm, shard) for arm in arms}
 
@@ -79,7 +83,8 @@ class PlanDesk(PlanBook):
         """See `Desk.ask`."""
         if not self.expect(arm, window, exclusive=exclusive):
             return
-        self._publisher.publish(self._topics.context, self._keys[arm], context, slot=self._slots[arm])
+        traceparent = self._spans.asked(arm, window)
+        self._publisher.publish(self._topics.context, self._keys[arm], context, slot=self._slots[arm], traceparent=traceparent)
 
     def poll(self, timeout: float = 0.0) -> None:
         """Take in what has arrived; waits up to `timeout` seconds for the first message."""
@@ -96,6 +101,7 @@ class PlanDesk(PlanBook):
             if time.monotonic() > deadline:
                 log.warning("no plan within %g s", timeout, extra={"arm": arm, "window": state.asked})
                 state.unplanned["no_answer"] += 1
+                self._spans.unanswered(arm, state.asked)
                 state.asked = None
                 return
             self.poll(0.05)
@@ -126,6 +132,7 @@ class PlanDesk(PlanBook):
         """Deliver what is queued and drop the connections."""
         self._publisher.flush(10)
         self._subscriber.close()
+        self._spans.close()
 
     def _take(self, message: Received) -> None:
         try:
@@ -133,9 +140,13 @@ class PlanDesk(PlanBook):
             if data.get("run") != self._run or data.get("shard", 0) != self._shard:
                 return
             if message.topic == self._topics.plan:
-                self.take_plan(Plan.model_validate(data))
+                plan = Plan.model_validate(data)
+                self.take_plan(plan)
+                self._spans.planned(plan)
             else:
-                self.take_receipt(Receipt.model_validate(data))
+                receipt = Receipt.model_validate(data)
+                self.take_receipt(receipt)
+                self._spans.answered(receipt)
         except (ValueError, AttributeError, ValidationError):
             # Somebody else's message on a shared topic: the executor answers for what it cannot read.
             return

@@ -21,6 +21,7 @@ from aura_replayer.parts import RunSettings, ServerParts
 from aura_replayer.report import write_report
 from aura_replayer.run import Run, first_progress
 from aura_telemetry import logs
+from aura_telemetry.tracing import TracingError
 
 __all__ = ["main"]
 
@@ -73,7 +74,7 @@ def _attempt(options: argparse.Namespace, stop: threading.Event) -> Ending:
         return _ended(options, settings, monitor, verdict, stop)
     except (ArmLost, PlanLost, BusError, ServerError) as error:
         return _failed(monitor, options.run, PART_LOST, str(error))
-    except (ManifestError, DataError) as error:
+    except (ManifestError, DataError, TracingError) as error:
         return _failed(monitor, options.run, BAD_INPUT, str(error))
     except OSError as error:
         text = f"{error.filename or options.out}: {error.strerror or error}; free some space or choose another --out"

@@ -19,6 +19,7 @@ from aura_replayer.results import JsonLines
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import LogSummary
 from aura_replayer.source.shards import Shard
+from aura_telemetry.tracing import open_tracing
 
 __all__ = ["SHARDS", "Parts", "RunSettings", "ServerParts", "guard_of", "shard_folder"]
 
@@ -115,4 +116,7 @@ class ServerParts:
         """See `Parts.desk`."""
         settings, planned = self._settings, tuple(self._spec.planned_arms)
         name, patient = settings.experiment.metadata.name, not self._spec.acting_arms
-        return PlanDesk(self._kafka, self._topics, name, settings.run, settings.index, planned, logs, patient=patient)
+        tracing = open_tracing("aura-replayer")
+        return PlanDesk(
+            self._kafka, self._topics, name, settings.run, settings.index, planned, logs, patient=patient, tracing=tracing
+        )

@@ -1,1 +1,1 @@
-"""What every service shows of itself: JSON logs, and /metrics, /healthz and /readyz."""
+"""What every service shows of itself: JSON logs, traces, and /metrics, /healthz and /readyz."""

@@ -1,0 +1,1 @@
+"""`kubectl aura`: what an experiment in a cluster tells, and how it is suspended."""
