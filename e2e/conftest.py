@@ -21,6 +21,7 @@ from operator_pod import system
 PHASES = pytest.StashKey[dict[str, bool]]()
 OPTIONS = Options.read()
 LONGEST = [
+    "test_clusters.py",
     "test_quickstart.py",
     "test_monitoring.py",
     "test_kills.py",

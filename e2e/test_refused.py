@@ -68,7 +68,7 @@ def test_manifests_that_contradict_themselves(namespace: Namespace) -> None:
 
 
 def test_names_and_fields(namespace: Namespace) -> None:
-    with pytest.raises(Refused, match="must begin with a letter and have at most 40 lower case letters"):
+    with pytest.raises(Refused, match="must begin with a letter and have at most 39 lower case letters"):
         namespace.apply(manifest("a" * 41), arguments=("--dry-run=server",))
     assert "unknown field" in refusal(namespace, workload={"speed": 3})
     assert "Unsupported value" in refusal(namespace, planner={"backend": "clever"})

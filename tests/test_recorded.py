@@ -42,4 +42,8 @@ def test_recording_repeats_contexts_and_plans(tmp_path: Path) -> None:
     assert repeated["data_sha256"] == verdict["data_sha256"]
     for arm in ("baseline", "aura"):
         assert abs(repeated["arms"][arm]["hit_ratio"] - verdict["arms"][arm]["hit_ratio"]) < 0.01  # Redis samples what it evicts
-    assert repeated["arms"]["aura"]["plans"]["applied"] == verdict["arms"]["aura"]["plans"]["applied"] == 19
+    # What the guard refuses, it refuses again.
+    plans = verdict["arms"]["aura"]["plans"]
+    assert repeated["arms"]["aura"]["plans"] == plans
+    assert plans["applied"] + plans["refused"] == 19
+    assert plans["applied"] >= 15

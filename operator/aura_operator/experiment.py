@@ -29,6 +29,7 @@ class Experiment:
     generation: int
     created: datetime
     deleting: bool
+    finalizers: tuple[str, ...]
     spec: ExperimentSpec
     status: ExperimentStatus
 
@@ -45,6 +46,7 @@ class Experiment:
             generation=metadata.get("generation", 0),
             created=datetime.fromisoformat(metadata["creationTimestamp"]),
             deleting=bool(metadata.get("deletionTimestamp")),
+            finalizers=tuple(metadata.get("finalizers") or ()),
             spec=spec,
             status=status,
         )

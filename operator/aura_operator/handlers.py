@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from datetime import datetime
 from typing import Any
 
 import kopf
@@ -10,10 +11,11 @@ import kopf
 from aura_operator.cluster.children import Owner
 from aura_operator.experiment import Experiment, UnreadableError
 from aura_operator.metrics import Metrics
-from aura_operator.naming import ANNOTATION_PREFIX, FIELD_MANAGER, FINALIZER, GROUP, PLURAL, VERSION
+from aura_operator.naming import ANNOTATION_PREFIX, FIELD_MANAGER, FINALIZER, GROUP, PLACEMENTS_FINALIZER, PLURAL, VERSION
+from aura_operator.placements.removal import Removals
 from aura_operator.reconcile.reconciler import Memory, Reconciler
 
-__all__ = ["Bells", "configure", "register"]
+__all__ = ["Bells", "configure", "register", "register_removals"]
 
 SETTLE_SECONDS = 0.2
 UNREADABLE_SECONDS = 3600.0
@@ -105,6 +107,26 @@ def register(registry: kopf.OperatorRegistry, reconciler: Reconciler, bells: Bel
         finally:
             bells.forget(owner)
             metrics.moved(owner, phase, "")
+
+
+def register_removals(registry: kopf.OperatorRegistry, removals: Removals) -> None:
+    """Put the handler into Kopf's registry that sees to deleted experiments with placements."""
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    async def leaves(event: kopf.RawEvent, body: kopf.Body, **_: Any) -> None:
+        def announce(kind: str, reason: str, message: str) -> None:
+            kopf.event(body, type=kind, reason=reason, message=message)
+
+        if event["type"] == "DELETED":
+            removals.forget(body.metadata.get("uid", ""))
+            return
+        deleted = body.metadata.get("deletionTimestamp")
+        if not deleted or PLACEMENTS_FINALIZER not in (body.metadata.get("finalizers") or ()):
+            return
+        try:
+            removals.start(Experiment.read(body), datetime.fromisoformat(deleted), announce)
+        except UnreadableError as error:
+            announce("Warning", "Unreadable", str(error))
 
 
 async def _look(reconciler: Reconciler, body: kopf.Body, memory: Memory, announce: Any) -> float:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import random
 import socket
 import sys
@@ -19,7 +20,7 @@ from aura_operator.cluster.client import Cluster, connect
 from aura_operator.cluster.kinds import EVENTS, OPTIONAL, OWNED, PODS
 from aura_operator.cluster.optional import OptionalApis
 from aura_operator.cluster.watching import Watches
-from aura_operator.handlers import Bells, configure, register
+from aura_operator.handlers import Bells, configure, register, register_removals
 from aura_operator.metrics import Metrics
 from aura_operator.reconcile.reconciler import Reconciler
 from aura_operator.settings import OperatorSettings, SettingsError, load_settings
@@ -77,7 +78,7 @@ async def _serve(options: argparse.Namespace, settings: OperatorSettings, cluste
     optional = OptionalApis(cluster, watches, {group: kinds for group, kinds in OPTIONAL.items() if group not in unwanted})
     await optional.ask()
     following = asyncio.create_task(optional.follow(bells.ring_all))
-    reconciler = Reconciler(cluster, children, settings, metrics, lambda: optional.served)
+    reconciler = Reconciler(cluster, children, settings, metrics, lambda: optional.served, bells.ring)
     if not await asyncio.to_thread(watches.wait, SYNC_SECONDS):
         log.warning("not all kinds could be listed within %g s; see the warnings before", SYNC_SECONDS)
     registry, configuration = kopf.OperatorRegistry(), kopf.OperatorSettings()
@@ -85,6 +86,7 @@ async def _serve(options: argparse.Namespace, settings: OperatorSettings, cluste
     # Rights in a few namespaces do not cover kinds and namespaces of the whole cluster.
     configuration.scanning.disabled = bool(options.namespace)
     register(registry, reconciler, bells, metrics)
+    register_removals(registry, reconciler.removals)
     log.info("operating", extra={"address": endpoints.address})
     try:
         await kopf.operator(
@@ -95,8 +97,8 @@ async def _serve(options: argparse.Namespace, settings: OperatorSettings, cluste
             peering_name=options.peering,
             priority=options.priority,
             standalone=options.peering is None,
-            # Kopf would ask for the user's name, and a pod's user has none.
-            identity=Identity(socket.gethostname()),
+            # Kopf would ask for the user's name, and a pod's user has none; two on one machine are two.
+            identity=Identity(f"{socket.gethostname()}-{os.getpid()}"),
             ready_flag=ready,
         )
     finally:

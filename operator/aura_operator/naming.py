@@ -9,7 +9,11 @@ __all__ = [
     "FINALIZER",
     "GROUP",
     "MANAGED_BY",
+    "PLACEMENT",
+    "PLACEMENTS_FINALIZER",
+    "PLACEMENTS_MANAGER",
     "PLURAL",
+    "RUN",
     "TEMPLATE_HASH",
     "VERSION",
     "labels",
@@ -28,6 +32,12 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
 """Annotation that Kubernetes gives the pods of a Job that numbers them."""
 TEMPLATE_HASH = "aura.dev/template-hash"
+
+PLACEMENT = "aura.dev/placement"
+RUN = "aura.dev/run"
+PLACEMENTS_FINALIZER = "aura.dev/placements"
+PLACEMENTS_MANAGER = "aura-operator-placements"
+"""Who manages objects in other clusters: not the name that the watches of an operator there look for."""
 
 
 def run_id(experiment: str, uid: str) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 from aura_contract.base import ManifestModel
 from aura_contract.dependencies import Resources
 
-__all__ = ["Images", "OperatorSettings", "PartResources", "SettingsError", "load_settings"]
+__all__ = ["Images", "OperatorSettings", "PartResources", "PlacementSettings", "SettingsError", "load_settings"]
 
 
 class SettingsError(ValueError):
@@ -47,6 +47,18 @@ class PartResources(ManifestModel):
     ollama: Resources = _resources("200m", "1Gi", "8Gi")
 
 
+class PlacementSettings(ManifestModel):
+    """How other clusters are reached, and how they reach this one."""
+
+    service: Literal["NodePort", "LoadBalancer"] = Field("NodePort", description="Kind of Service before an embedded Kafka.")
+    host: str | None = Field(
+        None, min_length=1, max_length=253, description="Where other clusters reach a NodePort; a node's InternalIP without it."
+    )
+    timeout_seconds: float = Field(5.0, ge=1, le=30, description="For one request to another cluster.")
+    visit_seconds: float = Field(15.0, ge=1, description="Other clusters are looked at so often.")
+    removal_seconds: float = Field(120.0, ge=0, description="For so long a deleted experiment waits for a cluster that is gone.")
+
+
 class OperatorSettings(ManifestModel):
     """The operator's settings file, camelCase; every field has a default."""
 
@@ -67,6 +79,7 @@ class OperatorSettings(ManifestModel):
     service_monitors: Literal["auto", "always", "never"] = "auto"
     service_monitor_labels: dict[str, str] = Field({}, description="Labels by which Prometheus finds ServiceMonitors.")
     scrape_interval: str = Field("15s", pattern=r"^[1-9][0-9]*(ms|s|m|h)$", description="Time between scrapes of experiments.")
+    placements: PlacementSettings = PlacementSettings()
     resync_seconds: float = Field(300.0, ge=1, description="The slow timer: every experiment is looked at so often.")
     status_seconds: float = Field(3.0, ge=0.5, description="Results are read and written at most so often.")
     workers: int = Field(8, ge=1, le=64, description="Calls to the API server that are under way at once.")

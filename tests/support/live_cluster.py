@@ -23,6 +23,7 @@ from aura_operator.naming import labels
 
 __all__ = [
     "GIVEN",
+    "ROOT",
     "Kubectl",
     "Manifest",
     "NoCluster",

@@ -101,10 +101,9 @@ def kafka(blueprint: Blueprint) -> str:
 
 def topic_prefix(blueprint: Blueprint) -> str:
     """What goes before each topic's name: on a broker that is shared, the experiment's own name unless the manifest has one."""
-    part = blueprint.spec.dependencies.kafka
-    if part.topic_prefix or part.external is None:
-        return part.topic_prefix
-    name = f"{blueprint.namespace}.{blueprint.name}"
+    prefix, name = blueprint.spec.dependencies.kafka.topic_prefix, blueprint.topic_namespace
+    if prefix or name is None:
+        return prefix
     if len(name) >= LONGEST_PREFIX:
         short = hashlib.sha256(name.encode()).hexdigest()[:16]
         name = f"{name[: LONGEST_PREFIX - len(short) - 2]}-{short}"

@@ -3,10 +3,11 @@
 import base64
 import hashlib
 
-from aura_operator.blueprint import Blueprint, Manifest
-from aura_operator.builders import endpoints
+from aura_operator.blueprint import Blueprint, Manifest, digest
+from aura_operator.builders import door, endpoints
 from aura_operator.builders.pod import container, empty_dir, env, pod_template, scratch_mount, tcp_probe
 from aura_operator.builders.workload import service, stateful_set
+from aura_operator.naming import TEMPLATE_HASH
 
 __all__ = ["build", "cluster_id"]
 
@@ -24,13 +25,15 @@ def build(blueprint: Blueprint) -> list[Manifest]:
     if not endpoints.embeds(blueprint, endpoints.KAFKA):
         return []
     embedded, settings = endpoints.embedded(blueprint, endpoints.KAFKA), blueprint.settings
+    certificates, mounts = door.volume(blueprint)
+    ports = {"kafka": endpoints.PORTS[endpoints.KAFKA], **({door.PORT_NAME: door.PORT} if blueprint.door else {})}
     broker = container(
         blueprint,
         "kafka",
         embedded.image or settings.images.kafka,
         embedded.resources or settings.resources.kafka,
-        ports={"kafka": endpoints.PORTS[endpoints.KAFKA]},
-        env=env(_variables(blueprint)),
+        ports=ports,
+        env=[*env(_variables(blueprint)), *door.variables(blueprint)],
         # By TCP: Kafka's own scripts start a virtual machine each.
         startupProbe=tcp_probe("kafka", period=2, failures=90),
         readinessProbe=tcp_probe("kafka", period=2),
@@ -41,10 +44,13 @@ def build(blueprint: Blueprint) -> list[Manifest]:
             {"name": "config", "mountPath": "/opt/kafka/config"},
             {"name": "logs", "mountPath": "/opt/kafka/logs"},
             scratch_mount(),
+            *mounts,
         ],
     )
-    volumes = [empty_dir(name) for name in ("config", "logs", "scratch")]
-    template = pod_template(blueprint, endpoints.KAFKA, [broker], uid=UID, volumes=volumes)
+    volumes = [*(empty_dir(name) for name in ("config", "logs", "scratch")), *certificates]
+    # Read once, at the broker's start; the certificate is no secret.
+    certificate = {TEMPLATE_HASH: digest(blueprint.door.secrets["ca.crt"])} if blueprint.door else None
+    template = pod_template(blueprint, endpoints.KAFKA, [broker], uid=UID, volumes=volumes, annotations=certificate)
     storage = embedded.storage or settings.part_storage
     return [
         stateful_set(blueprint, endpoints.KAFKA, template, storage),
@@ -60,15 +66,15 @@ def cluster_id(uid: str) -> str:
 
 
 def _variables(blueprint: Blueprint) -> dict[str, str]:
-    port = endpoints.PORTS[endpoints.KAFKA]
+    port, outside = endpoints.PORTS[endpoints.KAFKA], door.listener(blueprint)
     return {
         "CLUSTER_ID": cluster_id(blueprint.uid),
         "KAFKA_NODE_ID": "1",
         "KAFKA_PROCESS_ROLES": "broker,controller",
         # The controller is for this process alone; clients come through the Service, so its name is the one to tell them.
-        "KAFKA_LISTENERS": f"PLAINTEXT://:{port},CONTROLLER://localhost:9093",
-        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{endpoints.kafka(blueprint)}",
-        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "KAFKA_LISTENERS": f"PLAINTEXT://:{port},CONTROLLER://localhost:9093{outside.get('bound', '')}",
+        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{endpoints.kafka(blueprint)}{outside.get('advertised', '')}",
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": f"CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT{outside.get('map', '')}",
         "KAFKA_INTER_BROKER_LISTENER_NAME": "PLAINTEXT",
         "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
         "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",

@@ -62,7 +62,7 @@ def _spec(blueprint: Blueprint) -> dict[str, Any]:
         mode="json",
         by_alias=True,
         exclude_defaults=True,
-        exclude={**dict.fromkeys(LIFE_CYCLE, True), "planner": {"replicas", "autoscale", "secret_ref"}},
+        exclude={**dict.fromkeys(LIFE_CYCLE, True), "planner": {"replicas", "autoscale", "placements", "secret_ref"}},
     )
     found["workload"]["source"] = _source(spec.workload.source)
     if spec.catalog is not None:

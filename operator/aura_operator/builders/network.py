@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import product
 
 from aura_operator.blueprint import KEDA, Blueprint, Manifest
-from aura_operator.builders import endpoints, redis
+from aura_operator.builders import door, endpoints, redis
 from aura_operator.builders.endpoints import CLIENTS, EXECUTOR, HTTP_PORT, PLANNER, PORTS, REPLAYER
 from aura_operator.naming import COMPONENT, EXPERIMENT, selector
 
@@ -33,7 +33,17 @@ def build(blueprint: Blueprint) -> list[Manifest]:
             if part == endpoints.KAFKA and blueprint.spec.planner.autoscale and KEDA in blueprint.apis:
                 # It asks the broker itself how many contexts wait.
                 found[-1]["spec"]["ingress"][0]["from"].append(SCALER)
-    return found
+    return [*found, _door(blueprint)] if blueprint.door or door.needed(blueprint.spec) else found
+
+
+def _door(blueprint: Blueprint) -> Manifest:
+    """Planners come from clusters whose addresses are not known; the listener itself asks for a password."""
+    spec = {
+        "podSelector": {"matchLabels": blueprint.selector(endpoints.KAFKA)},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"ports": [{"protocol": "TCP", "port": door.PORT}]}],
+    }
+    return _policy(blueprint, door.COMPONENT, spec)
 
 
 def _clients(blueprint: Blueprint, part: str) -> list[str]:

@@ -6,7 +6,7 @@ from aura_operator.builders.endpoints import PLANNER
 from aura_operator.builders.pod import env, secret_env
 from aura_operator.builders.service_pod import LISTEN, MANIFEST, service_pod
 from aura_operator.builders.workload import deployment
-from aura_operator.naming import TEMPLATE_HASH, selector
+from aura_operator.naming import TEMPLATE_HASH
 
 __all__ = ["API_KEY", "build"]
 
@@ -23,7 +23,7 @@ def build(blueprint: Blueprint) -> list[Manifest]:
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
         "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": selector(blueprint.name, PLANNER)},
+        "labelSelector": {"matchLabels": blueprint.selector(PLANNER)},
     }
     template = service_pod(
         blueprint,
@@ -49,7 +49,11 @@ def _variables(blueprint: Blueprint) -> list[Manifest]:
         }
     )
     name = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}
-    found.append({"name": "AURA_REPLICA_ID", "valueFrom": name})
+    if blueprint.place:
+        found.append({"name": "AURA_POD", "valueFrom": name})
+        found += env({"AURA_REPLICA_ID": f"{blueprint.place}/$(AURA_POD)"})
+    else:
+        found.append({"name": "AURA_REPLICA_ID", "valueFrom": name})
     secret = blueprint.spec.planner.secret_ref
     if secret is not None:
         found.append(secret_env("AURA_OPENAI_API_KEY", secret.name, API_KEY))

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from aura_contract.dependencies import Resources
 from aura_operator.blueprint import Blueprint, Manifest
-from aura_operator.naming import labels
 from aura_operator.quantities import canonical, canonical_all
 
 __all__ = [
@@ -127,7 +126,7 @@ def pod_template(
         "priorityClassName": pods.priority_class_name,
         **fields,
     }
-    metadata: Manifest = {"labels": labels(blueprint.name, component)}
+    metadata: Manifest = {"labels": blueprint.labels(component)}
     if annotations:
         metadata["annotations"] = dict(annotations)
     return {

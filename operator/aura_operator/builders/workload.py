@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from aura_operator.blueprint import Blueprint, Manifest
-from aura_operator.naming import selector
 from aura_operator.quantities import canonical
 
 __all__ = ["deployment", "job", "persistent_volume", "service", "stateful_set"]
@@ -17,7 +16,7 @@ def deployment(
 ) -> Manifest:
     """A Deployment; with `replicas` None their number is left to somebody else, such as an autoscaler."""
     spec: Manifest = {
-        "selector": {"matchLabels": selector(blueprint.name, component)},
+        "selector": {"matchLabels": blueprint.selector(component)},
         "template": template,
         "revisionHistoryLimit": 1,
     }
@@ -37,7 +36,7 @@ def stateful_set(blueprint: Blueprint, component: str, template: Manifest, stora
         "spec": {
             "serviceName": blueprint.child(component),
             "replicas": 1,
-            "selector": {"matchLabels": selector(blueprint.name, component)},
+            "selector": {"matchLabels": blueprint.selector(component)},
             "template": template,
             "revisionHistoryLimit": 1,
             # With the default order a pod that never gets ready, such as one with a wrong image, is not replaced by a right one.
@@ -95,7 +94,7 @@ def _claim(blueprint: Blueprint, storage: str, mode: str = "ReadWriteOnce") -> M
 def service(blueprint: Blueprint, component: str, ports: Mapping[str, int], *, headless: bool = False) -> Manifest:
     """A Service before a component's pods, by port name and number."""
     spec: Manifest = {
-        "selector": selector(blueprint.name, component),
+        "selector": blueprint.selector(component),
         "ports": [{"name": name, "port": port, "targetPort": name, "protocol": "TCP"} for name, port in ports.items()],
     }
     if headless:

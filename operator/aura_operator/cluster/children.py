@@ -20,7 +20,7 @@ Owner = tuple[str, str]
 ChildKey = tuple[str, str]
 """Kind and name of one of its objects."""
 
-STATUS = ("observedGeneration", "readyReplicas", "succeeded", "conditions")
+STATUS = ("observedGeneration", "readyReplicas", "succeeded", "loadBalancer", "conditions")
 REFUSED = "ReplicaFailure"
 CONDITIONS = ("Complete", "Failed", REFUSED)
 """Of the status of everything but pods only this much is looked at; the rest changes often and would wake for nothing."""

@@ -11,7 +11,7 @@ from aura_operator.cluster.children import ChildKey
 from aura_operator.naming import ANNOTATION_PREFIX, COMPONENT
 from aura_operator.reconcile.drift import difference
 
-__all__ = ["MISSING", "Action", "decide", "owned_by"]
+__all__ = ["MISSING", "Action", "decide", "owned_by", "stamped"]
 
 POD_LISTS = ("initContainers", "volumes", "tolerations", "imagePullSecrets")
 CONTAINER_LISTS = ("command", "args", "env", "envFrom", "volumeMounts")
@@ -51,7 +51,7 @@ def owned_by(item: Manifest, uid: str) -> bool:
 
 def _one(item: Manifest, there: Manifest | None, uid: str, started: bool) -> Action | None:
     if there is None:
-        return Action("apply", _stamped(item), MISSING)
+        return Action("apply", stamped(item), MISSING)
     if there["metadata"].get("deletionTimestamp") or (there["metadata"].get("ownerReferences") and not owned_by(there, uid)):
         # It comes again when it is gone, as does what an earlier experiment of this name has left: the watch will tell.
         return None
@@ -64,7 +64,7 @@ def _one(item: Manifest, there: Manifest | None, uid: str, started: bool) -> Act
 
 
 def _whole(item: Manifest, there: Manifest) -> Action | None:
-    item = _stamped(item)
+    item = stamped(item)
     if item["kind"] == "StatefulSet":
         # The size of a volume is that of the first time, which Kubernetes lets nobody change.
         item = {**item, "spec": {**item["spec"], "volumeClaimTemplates": there["spec"].get("volumeClaimTemplates")}}
@@ -87,7 +87,8 @@ def _secret(item: Manifest, there: Manifest) -> Action | None:
     return _metadata(item, there) if whole else Action("apply", item, ".data")
 
 
-def _stamped(item: Manifest) -> Manifest:
+def stamped(item: Manifest) -> Manifest:
+    """The object as it is applied: with its stamp, and with empty lists where pods could be given more."""
     if item["kind"] in ("Job", "PersistentVolumeClaim", "Secret"):
         return item
     item, metadata = _closed(item), item["metadata"]

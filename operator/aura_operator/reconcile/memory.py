@@ -4,9 +4,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from aura_contract.placements import Place
 from aura_contract.results import Progress
 from aura_contract.status import ExperimentStatus
 from aura_operator.cluster.client import ApiError
+from aura_operator.placements.objects import Placed
+from aura_operator.placements.opening import SHUT, Opening
 from aura_operator.reconcile.lookups import Lookups
 from aura_operator.status.facts import Facts
 from aura_operator.status.troubles import Trouble
@@ -68,3 +71,6 @@ class Memory:
     """What each shard's replayer said last."""
     given_up: dict[tuple[str, str], str] = field(default_factory=dict)
     """Path at which an object stays different whatever is done, by its kind and name."""
+    opening: Opening = SHUT
+    placed: Mapping[Place, Placed] = field(default_factory=dict, repr=False)
+    """What should be in other clusters."""

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 
@@ -16,13 +17,16 @@ from aura_contract.results import Progress
 from aura_contract.status import ExperimentStatus
 from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.builders import secrets
-from aura_operator.builders.endpoints import HTTP_PORT
-from aura_operator.cluster.children import ChildKey, Children
+from aura_operator.builders.endpoints import HTTP_PORT, KAFKA
+from aura_operator.cluster.children import ChildKey, Children, Owner
 from aura_operator.cluster.client import EXPERIMENTS, ApiError, Cluster
 from aura_operator.cluster.kinds import Kind
 from aura_operator.experiment import Experiment
 from aura_operator.metrics import Metrics
 from aura_operator.naming import run_id
+from aura_operator.placements.removal import Removals
+from aura_operator.placements.telling import placement_troubles
+from aura_operator.placements.upkeep import Upkeep, placed_with
 from aura_operator.reconcile.actions import decide
 from aura_operator.reconcile.applying import NAME_TAKEN, Applier, Threads
 from aura_operator.reconcile.lookups import Lookups, look_up
@@ -47,7 +51,10 @@ log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """Reconciles experiments one look at a time. `apis` gives the optional API groups that the cluster serves now."""
+    """Reconciles experiments one look at a time.
+
+    `apis` gives the optional API groups that the cluster serves now; `ring` wakes the daemon of an experiment.
+    """
 
     def __init__(
         self,
@@ -56,6 +63,7 @@ class Reconciler:
         settings: OperatorSettings,
         metrics: Metrics,
         apis: Callable[[], frozenset[str]],
+        ring: Callable[[Owner], None],
     ) -> None:
         self._cluster, self._children, self._settings, self._metrics = cluster, children, settings, metrics
         self._apis = apis
@@ -64,7 +72,13 @@ class Reconciler:
         self._turns = asyncio.Semaphore(settings.workers)
         self._applier = Applier(cluster, children, metrics, self._thread)
         self._reporter = Reporter(cluster, metrics, self._thread, settings.status_seconds)
+        self._upkeep = Upkeep(cluster, settings, self._thread, ring)
         self._http = httpx.AsyncClient(timeout=PROGRESS_SECONDS)
+
+    @property
+    def removals(self) -> Removals:
+        """Who removes what deleted experiments have in other clusters."""
+        return self._upkeep.removals
 
     async def look(self, experiment: Experiment, memory: Memory, announce: Announce) -> float:
         """One look at an experiment; seconds after which it wants the next one. Never raises for what a cluster may do."""
@@ -88,10 +102,13 @@ class Reconciler:
         if refusal is not None:
             found.insert(0, _refused(refusal.error, experiment))
         progress = await self._progress(picture.facts, experiment, memory)
-        seen = _observation(experiment, memory, picture.facts, found, progress)
+        placements = self._upkeep.look(experiment, memory)
+        found += placement_troubles(placements)
+        seen = replace(_observation(experiment, memory, picture.facts, found, progress), placements=placements)
         status = derive(seen)
+        urgent = self._upkeep.pause(memory, placements)
         await self._reporter.report(experiment, memory, status, announce)
-        pause = await self._pause(experiment, seen, status)
+        pause = min(await self._pause(experiment, seen, status), urgent)
         return pause if refusal is None else min(pause, refusal.left)
 
     def _note(self, error: ApiError, experiment: Experiment, memory: Memory) -> Refusal:
@@ -130,7 +147,9 @@ class Reconciler:
         """Bring what is there to what should be; free when all it depends on is as it was when nothing was to do."""
         status = memory.status or experiment.status
         started, finished, blocked = bool(status.started_at), bool(status.finished_at), any(t.servers for t in lookups.troubles)
-        key = (picture.version, lookups.secret_keys, lookups.kafka_mechanism, blocked, self._apis(), started, finished)
+        opening = memory.opening = await self._upkeep.opening(experiment, memory, observe, finished=finished)
+        mechanism = lookups.kafka_mechanism
+        key = (picture.version, lookups.secret_keys, mechanism, blocked, self._apis(), started, finished, opening)
         if key == memory.settled:
             return
         memory.settled = None
@@ -144,10 +163,13 @@ class Reconciler:
             passwords=await self._passwords(experiment, memory, observed, finished),
             secret_keys=lookups.secret_keys,
             apis=self._apis(),
-            kafka_mechanism=lookups.kafka_mechanism,
+            kafka_mechanism=mechanism,
+            door=opening.door,
         )
-        planned = plan(blueprint, picture.facts, observed, finished=finished, blocked=blocked)
+        held = frozenset({KAFKA}) if opening.hold else frozenset[str]()
+        planned = plan(blueprint, picture.facts, observed, finished=finished, blocked=blocked, held=held)
         memory.servers_wanted = planned.servers_wanted
+        memory.placed = placed_with(blueprint, planned.desired)
         actions = decide(planned.desired, observed, experiment.uid, started=started)
         # When there is more to do than can be done at once, one experiment after the other is complete, and not all at the end.
         async with self._turns:
@@ -242,6 +264,7 @@ class Reconciler:
 
     async def close(self) -> None:
         """Drop the connections."""
+        self._upkeep.removals.close()
         await self._http.aclose()
         self._pool.shutdown(wait=False, cancel_futures=True)
 

@@ -22,12 +22,24 @@ class Plan:
     servers_wanted: frozenset[str]
 
 
-def plan(blueprint: Blueprint, facts: Facts, present: Collection[ChildKey], *, finished: bool, blocked: bool) -> Plan:
-    """The plan for an experiment of which `present` is there; `blocked` when something it needs is missing."""
+def plan(
+    blueprint: Blueprint,
+    facts: Facts,
+    present: Collection[ChildKey],
+    *,
+    finished: bool,
+    blocked: bool,
+    held: frozenset[str] = frozenset(),
+) -> Plan:
+    """The plan for an experiment of which `present` is there.
+
+    `blocked` when something it needs is missing; `held` are components that are not made yet, but left as they are.
+    """
     if finished:
         return Plan(_after_the_end(blueprint, facts), frozenset())
     servers = stages.servers(blueprint)
     wanted = frozenset(item["metadata"]["labels"][COMPONENT] for item in servers if item["kind"] in ("Deployment", "StatefulSet"))
+    servers = [item for item in servers if not _held(item, held, present)]
     loading = stages.loading(blueprint)
     if blocked and facts.replayer is None:
         # Nothing is brought up for an experiment that could not begin, and nothing torn down for one that may go on.
@@ -42,6 +54,11 @@ def plan(blueprint: Blueprint, facts: Facts, present: Collection[ChildKey], *, f
         workers = _without_rival(stages.workers(blueprint), present)
         desired = desired + _without_lost_result(workers, facts)
     return Plan(desired, wanted)
+
+
+def _held(item: Manifest, held: frozenset[str], present: Collection[ChildKey]) -> bool:
+    there = (item["kind"], item["metadata"]["name"]) in present
+    return item["kind"] == "StatefulSet" and not there and item["metadata"]["labels"][COMPONENT] in held
 
 
 def _after_the_end(blueprint: Blueprint, facts: Facts) -> list[Manifest]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aura_contract.status import Condition, ConditionType, Phase
+from aura_contract.status import Condition, ConditionType, Phase, PlacementStatus
 from aura_operator.status.facts import Facts
 from aura_operator.status.troubles import Trouble
 
@@ -18,7 +18,10 @@ Aspect = tuple[bool | None, str, str]
 
 @dataclass(frozen=True)
 class Situation:
-    """What conditions are made from: `outcome` is the reason and sentence of a finished experiment."""
+    """What conditions are made from: `outcome` is the reason and sentence of a finished experiment.
+
+    `placements` are None for an experiment that has planners in its own cluster alone.
+    """
 
     phase: Phase
     facts: Facts
@@ -26,10 +29,11 @@ class Situation:
     waiting: Sequence[str]
     watched: bool
     outcome: tuple[str, str] | None
+    placements: Sequence[PlacementStatus] | None = None
 
 
 def conditions(situation: Situation, before: Sequence[Condition], generation: int, now: str) -> tuple[Condition, ...]:
-    """All eight conditions; one whose status has not changed keeps the time of its last transition."""
+    """All eight conditions, with placements a ninth; one whose status has not changed keeps the time of its transition."""
     known = {condition.type: condition for condition in before}
     aspects: dict[ConditionType, Aspect] = {
         "Ready": _ready(situation),
@@ -41,7 +45,18 @@ def conditions(situation: Situation, before: Sequence[Condition], generation: in
         "Failed": _ended(situation, "Failed"),
         "Degraded": _degraded(situation),
     }
+    if situation.placements is not None:
+        aspects["PlacementsReady"] = _placements(situation.placements, finished=situation.outcome is not None)
     return tuple(_condition(name, aspect, known.get(name), generation, now) for name, aspect in aspects.items())
+
+
+def _placements(placements: Sequence[PlacementStatus], *, finished: bool) -> Aspect:
+    unready = [one for one in placements if not one.ready]
+    if unready:
+        return False, unready[0].reason, "; ".join(f"placement {one.name}: {one.message}" for one in unready)
+    if finished:
+        return False, "Finished", "the experiment has ended; its planners in other clusters were removed"
+    return True, "AllReady", f"planners are ready in {len(placements)} placements"
 
 
 def _condition(name: ConditionType, aspect: Aspect, before: Condition | None, generation: int, now: str) -> Condition:

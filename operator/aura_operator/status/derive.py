@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from aura_contract.experiment import ExperimentSpec
 from aura_contract.results import Progress, Verdict
-from aura_contract.status import ExperimentStatus, Phase, PlannersStatus
+from aura_contract.status import ExperimentStatus, Phase, PlacementStatus, PlannersStatus
 from aura_operator.naming import selector
 from aura_operator.status.conditions import MESSAGE, Situation, conditions
 from aura_operator.status.facts import PLANNER, Facts
@@ -34,6 +34,7 @@ class Observation:
     progress: Progress | None
     servers_wanted: frozenset[str]
     now: datetime
+    placements: tuple[PlacementStatus, ...] = ()
 
 
 def stamp(moment: datetime) -> str:
@@ -66,6 +67,7 @@ def derive(seen: Observation) -> ExperimentStatus:
         waiting=waiting,
         watched=seen.progress is not None,
         outcome=outcome[1:] if outcome else None,
+        placements=seen.placements if seen.spec.planner.placements or seen.placements else None,
     )
     now = stamp(seen.now)
     found |= {
@@ -76,6 +78,7 @@ def derive(seen: Observation) -> ExperimentStatus:
         "started_at": before.started_at or (now if _has_started(seen) else None),
         "finished_at": before.finished_at or (now if outcome else None),
         "planners": _planners(seen),
+        "placements": seen.placements,
         "conditions": conditions(situation, before.conditions, seen.generation, now),
     }
     return before.model_copy(update=found)
@@ -160,8 +163,14 @@ def _phase(seen: Observation) -> Phase:
 
 def _planners(seen: Observation) -> PlannersStatus:
     labels = ",".join(f"{key}={value}" for key, value in sorted(selector(seen.name, PLANNER).items()))
-    found = seen.facts.planners
-    return PlannersStatus(replicas=found.wanted, ready=found.ready, autoscaler=seen.facts.autoscaler, selector=labels)
+    local = seen.facts.planners
+    return PlannersStatus(
+        replicas=local.wanted + sum(one.replicas for one in seen.placements),
+        ready=local.ready + sum(one.ready_replicas for one in seen.placements),
+        local=local.wanted,
+        autoscaler=seen.facts.autoscaler,
+        selector=labels,
+    )
 
 
 def _message(now: Situation) -> str:

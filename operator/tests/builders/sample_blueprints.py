@@ -1,12 +1,28 @@
-"""Four experiments: the least one may write, everything embedded, everything external, and one of several shards."""
+"""Four experiments: the least one may write, everything embedded, everything external, one of several shards; and two with planners elsewhere."""
+
+from dataclasses import replace
 
 import yaml
 
 from aura_contract.experiment import ExperimentSpec
-from aura_operator.blueprint import KEDA, MONITORING, Blueprint
+from aura_operator.blueprint import KEDA, MONITORING, Blueprint, Door
 from aura_operator.settings import OperatorSettings
 
-__all__ = ["BLUEPRINTS", "EMBEDDED", "EXTERNAL", "MINIMAL", "PASSWORDS", "SHARDED", "SHARDED_SPEC", "blueprint"]
+__all__ = [
+    "BLUEPRINTS",
+    "DOOR_SECRETS",
+    "EMBEDDED",
+    "EXTERNAL",
+    "MINIMAL",
+    "PASSWORDS",
+    "PLACED_EMBEDDED",
+    "PLACED_EXTERNAL",
+    "SHARDED",
+    "SHARDED_SPEC",
+    "blueprint",
+    "opened",
+    "with_placement",
+]
 
 UID = "6f1c0b9e-3f6e-4c1b-9a53-0b6f1a2c3d4e"
 PASSWORDS = {"redis": "generated-for-redis", "mongodb": "generated-for-mongodb"}
@@ -90,3 +106,26 @@ def blueprint(spec: str, name: str = "grocer", namespace: str = "shop", settings
 MINIMAL, EMBEDDED, EXTERNAL = blueprint(MINIMAL_SPEC), blueprint(EMBEDDED_SPEC), blueprint(EXTERNAL_SPEC)
 SHARDED = blueprint(SHARDED_SPEC)
 BLUEPRINTS = {"minimal": MINIMAL, "embedded": EMBEDDED, "external": EXTERNAL, "sharded": SHARDED}
+
+PLACEMENT = "{name: east, kubeconfigSecretRef: {name: kube}, namespace: theirs, replicas: 3}"
+
+
+DOOR_SECRETS = {"password": "a-password", "jaas": "a-login", "server.pem": "a-key"}
+DOOR = {"username": "planner", "mechanism": "PLAIN", "ca.crt": "an-authority", "host": "192.0.2.8", **DOOR_SECRETS}
+
+
+def with_placement(spec: str, planner: str, placement: str = PLACEMENT) -> str:
+    """A spec in YAML with another planner, and with a placement of it."""
+    found = yaml.safe_load(spec)
+    found["planner"] = {**yaml.safe_load(planner), "placements": [yaml.safe_load(placement)]}
+    return yaml.safe_dump(found)
+
+
+def opened(found: Blueprint) -> Blueprint:
+    """The same experiment once the address of its Kafka's door is known."""
+    return replace(found, door=Door("192.0.2.8", 31094, DOOR))
+
+
+PLACED_EMBEDDED = opened(blueprint(with_placement(MINIMAL_SPEC, "{backend: heuristic}")))
+OPENAI = yaml.safe_dump(yaml.safe_load(EXTERNAL_SPEC)["planner"])
+PLACED_EXTERNAL = blueprint(with_placement(EXTERNAL_SPEC, OPENAI))

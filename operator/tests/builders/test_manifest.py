@@ -72,7 +72,7 @@ def test_topics_on_a_shared_broker_carry_the_experiment() -> None:
 def test_a_long_topic_prefix_is_cut_and_stays_unique() -> None:
     prefixes = {
         read(blueprint(EXTERNAL_SPEC, name, "n" * 63)).spec.dependencies.kafka.topic_prefix
-        for name in ("e" * 40, "e" * 39 + "f", "e" * 36)
+        for name in ("e" * 39, "e" * 38 + "f", "e" * 36)
     }
     assert len(prefixes) == 3
     assert max(map(len, prefixes)) == 100

@@ -17,7 +17,7 @@ from aura_operator.builders.kafka import cluster_id
 from aura_operator.naming import labels
 from aura_operator.quantities import canonical
 
-LONGEST_NAME = "a" + "-b" * 19 + "c"
+LONGEST_NAME = "a" + "-b" * 19
 
 
 def everything(experiment: Blueprint) -> list[Manifest]:
@@ -100,8 +100,8 @@ def test_no_password_is_in_anything_but_the_secret(built: Manifest) -> None:
 
 
 def test_names_fit_for_the_longest_experiment_name() -> None:
-    assert len(LONGEST_NAME) == 40
-    every = EMBEDDED_SPEC.replace("[noop, random]", "[noop, random, heuristic]").replace("limit: 400000", "shards: 64")
+    assert len(LONGEST_NAME) == 39
+    every = EMBEDDED_SPEC.replace("[noop, random]", "[noop, random, adversarial]").replace("limit: 400000", "shards: 64")
     for built in everything(blueprint(every, LONGEST_NAME, "n" * 63)):
         name = built["metadata"]["name"]
         # Of a StatefulSet's name a label with a hash is made.

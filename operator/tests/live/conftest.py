@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 from live_cluster import Kubectl, NoCluster, Operator, cluster
 
+SETTINGS = """
+statusSeconds: 0.5
+placements: {host: 192.0.2.8, visitSeconds: 1, timeoutSeconds: 2, removalSeconds: 12}
+"""
+
 
 @pytest.fixture(scope="session")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -23,7 +28,7 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def operator(kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """The operator, watching the whole cluster."""
     folder = tmp_path_factory.mktemp("operator")
-    (folder / "settings.yaml").write_text("statusSeconds: 0.5\n")
+    (folder / "settings.yaml").write_text(SETTINGS)
     found = Operator(kubeconfig, folder, "--settings", str(folder / "settings.yaml"))
     yield found
     assert found.stop() == 0, found.log()[-3000:]

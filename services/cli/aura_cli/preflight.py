@@ -60,6 +60,11 @@ def _name(source: SourceSpec, base: Path) -> str:
 
 def warnings(spec: ExperimentSpec) -> list[str]:
     """One sentence for each thing that will not work as named, though the run can go on."""
+    placed = ["planner.placements are Kubernetes' alone: this run plans on this machine"] if spec.planner.placements else []
+    return placed + _model_warnings(spec)
+
+
+def _model_warnings(spec: ExperimentSpec) -> list[str]:
     planner = spec.planner
     if planner.backend not in ("ollama", "auto"):
         return []

@@ -61,7 +61,7 @@ RUNNING: dict[str, Any] = {
 def experiment(**status: Any) -> Experiment:
     told = ExperimentStatus.model_validate(status)
     created = datetime(2026, 5, 4, 12, tzinfo=UTC)
-    return Experiment("grocer", "shop", UID, 1, created, False, ExperimentSpec.model_validate(SPEC), told)
+    return Experiment("grocer", "shop", UID, 1, created, False, (), ExperimentSpec.model_validate(SPEC), told)
 
 
 def shown(found: Experiment) -> list[str]:
@@ -257,7 +257,8 @@ def test_ctrl_c_in_a_websocket_is_no_fault_of_the_cluster() -> None:
 @pytest.mark.parametrize(
     ("status", "reason", "code", "sentence"),
     [
-        (403, "Forbidden", 4, "not allowed: a role of yours needs the verb get on pods/exec (Forbidden)"),
+        (403, 'User "u" cannot get', 4, 'not allowed: a role of yours needs the verb get on pods/exec (User "u" cannot get)'),
+        (403, "exceeded quota", 1, "the API server refuses to get pods/exec: exceeded quota"),
         (0, "Handshake status 403 Forbidden -+-+- {}", 4, "needs the verb get on pods/exec (Handshake status 403 Forbidden)"),
         (401, "Unauthorized", 4, "the cluster does not know the kubeconfig's user; log in again"),
         (0, "reset", 3, "the connection to the cluster broke: reset"),

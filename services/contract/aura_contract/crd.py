@@ -23,6 +23,16 @@ KEPT = (
 STARTED = "!has(oldSelf.status) || !has(oldSelf.status.startedAt)"
 FIXED = "is fixed once the replay has started; delete the experiment, or give the changed one another name"
 
+# A door for them is opened when an embedded Kafka is started, and starting it again would hold up the replay.
+NO_DOOR = (
+    "spec.planner.placements cannot come once the replay has started with an embedded Kafka and without any; "
+    "delete the experiment, or give the changed one another name"
+)
+DOOR = (
+    "has(self.spec.dependencies.kafka.external) || self.spec.planner.placements.size() == 0"
+    " || oldSelf.spec.planner.placements.size() > 0"
+)
+
 # Credentials may be renewed, but other servers would hold nothing of the replay.
 SERVERS = (("redis", "endpoints"), ("kafka", "endpoint"))
 
@@ -106,7 +116,8 @@ def crd() -> Schema:
         {"rule": f"{STARTED} || ({_same_servers(part, field)})", "message": f"spec.dependencies.{part} {FIXED}"}
         for part, field in SERVERS
     ]
-    named = "metadata.name must begin with a letter and have at most 40 lower case letters, digits and dashes"
+    rules.append({"rule": f"{STARTED} || {DOOR}", "message": NO_DOOR})
+    named = "metadata.name must begin with a letter and have at most 39 lower case letters, digits and dashes"
     rules.append({"rule": f"self.metadata.name.matches('{NAME}')", "message": named})
     version = {
         "name": VERSION,
@@ -132,7 +143,7 @@ def crd() -> Schema:
             "status": {},
             "scale": {
                 "specReplicasPath": ".spec.planner.replicas",
-                "statusReplicasPath": ".status.planners.replicas",
+                "statusReplicasPath": ".status.planners.local",
                 "labelSelectorPath": ".status.planners.selector",
             },
         },

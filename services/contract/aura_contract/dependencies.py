@@ -17,6 +17,7 @@ __all__ = [
     "OllamaPart",
     "RedisPart",
     "Resources",
+    "SecretName",
     "SecretRef",
 ]
 

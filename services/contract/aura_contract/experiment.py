@@ -17,7 +17,7 @@ __all__ = ["API_VERSION", "KIND", "NAME", "AuraExperiment", "ExperimentSpec", "M
 API_VERSION = "aura.dev/v1alpha1"
 KIND = "AuraExperiment"
 
-NAME = r"^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$"
+NAME = r"^[a-z]([-a-z0-9]{0,37}[a-z0-9])?$"
 """Names of Services are made from it: they begin with a letter, and have at most 63 characters with what is added."""
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
@@ -28,6 +28,13 @@ TWICE = "names a planner twice; each control is one further arm"
 EVERY_ARM = "dependencies.redis.external.endpoints must name a server for every arm: baseline, aura and each control"
 ONE_SERVER_AN_ARM = "workload.shards above 1 needs embedded Redis: external.endpoints name one server an arm, not one a shard"
 ONE_MODEL_SERVER = "give planner.endpoint or dependencies.ollama, not both: each names the model server"
+OUT_OF_REACH = (
+    "planner.placements reach no embedded MongoDB, Milvus or Ollama: make them external, or leave out mongodb and milvus; "
+    "backends ollama and auto need planner.endpoint or dependencies.ollama.external"
+)
+NO_VOLUMES = (
+    "planner.placements have no volume of this cluster: give catalog.source as url or dataset, and no recording or modelFile"
+)
 
 
 class ExperimentSpec(ManifestModel):
@@ -45,6 +52,24 @@ class ExperimentSpec(ManifestModel):
         ("!has(self.dependencies.redis.external) || self.workload.shards == 1", ONE_SERVER_AN_ARM),
         ("!(has(self.planner.endpoint) && has(self.dependencies.ollama))", ONE_MODEL_SERVER),
         ("!('ml' in self.controls) || has(self.planner.modelFile)", CONTROL_NEEDS_MODEL_FILE),
+        (
+            (
+                "self.planner.placements.size() == 0 || ("
+                "(!has(self.dependencies.mongodb) || has(self.dependencies.mongodb.external))"
+                " && (!has(self.dependencies.milvus) || has(self.dependencies.milvus.external))"
+                " && (!(self.planner.backend in ['ollama', 'auto']) || has(self.planner.endpoint)"
+                " || (has(self.dependencies.ollama) && has(self.dependencies.ollama.external))))"
+            ),
+            OUT_OF_REACH,
+        ),
+        (
+            (
+                "self.planner.placements.size() == 0 || ("
+                "(!has(self.catalog) || !has(self.catalog.source.path))"
+                " && !has(self.planner.recording) && !has(self.planner.modelFile))"
+            ),
+            NO_VOLUMES,
+        ),
     )
 
     workload: WorkloadSpec
@@ -84,6 +109,18 @@ class ExperimentSpec(ManifestModel):
             raise ValueError(ONE_MODEL_SERVER)
         if "ml" in self.controls and self.planner.model_file is None:
             raise ValueError(CONTROL_NEEDS_MODEL_FILE)
+        return self
+
+    @model_validator(mode="after")
+    def _placeable(self) -> Self:
+        if not self.planner.placements:
+            return self
+        named = (self.dependencies.mongodb, self.dependencies.milvus)
+        model = self.planner.backend not in ("ollama", "auto") or self.model_endpoint is not None
+        if not model or any(part is not None and part.external is None for part in named):
+            raise ValueError(OUT_OF_REACH)
+        if (self.catalog and self.catalog.source.path) or self.planner.recording or self.planner.model_file:
+            raise ValueError(NO_VOLUMES)
         return self
 
     @property

@@ -76,6 +76,7 @@ class Plan(MessageModel):
     `latency_s` is what the decision took and, when latency is charged, the distance of `apply_at` from the window's end.
     `shard` is the shard of the log whose arm it is for. An empty plan with an `outcome` other than `planned` says why a
     window runs unplanned. `answer` is what a model said.
+    `replica` is the process that planned: in Kubernetes its pod, after the placement's name and a slash in another cluster.
     `guard` says why the guard of the run refused the plan; planners leave it empty.
     """
 
@@ -90,6 +91,7 @@ class Plan(MessageModel):
     shard: Natural = 0
     context_id: Text | None = None
     planner: Text | None = None
+    replica: Text | None = None
     issued_at: Number | None = None
     apply_at: Natural | None = None
     expires_at: Natural | None = None

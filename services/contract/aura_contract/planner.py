@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from aura_contract.base import ManifestModel, rules
 from aura_contract.dependencies import SecretRef
+from aura_contract.placements import Placement
 from aura_contract.quantities import SHARE, parse_share
 
 __all__ = ["AutoscaleSpec", "BackendName", "PlannerSpec", "TriggerSpec"]
@@ -20,6 +21,7 @@ NEEDS_MODEL_FILE = "backend ml needs modelFile: what `aura train` has written"
 UPSIDE_DOWN = "autoscale.minReplicas is greater than maxReplicas; lower the one or raise the other"
 AUTOSCALED = "replicas is the autoscaler's while there is autoscale; change minReplicas or maxReplicas, or take autoscale out"
 NEEDS_MODEL = "backend openai needs endpoint and model"
+PLACED_TWICE = "placements has a name twice; give each placement a name of its own"
 
 
 class TriggerSpec(ManifestModel):
@@ -77,6 +79,7 @@ class PlannerSpec(ManifestModel):
         ("self.backend != 'openai' || (has(self.endpoint) && has(self.model))", NEEDS_MODEL),
         ("self.backend != 'ml' || has(self.modelFile)", NEEDS_MODEL_FILE),
         ("!has(self.autoscale) || !has(oldSelf.autoscale) || self.replicas == oldSelf.replicas", AUTOSCALED),
+        ("self.placements.all(one, self.placements.exists_one(other, other.name == one.name))", PLACED_TWICE),
     )
 
     backend: BackendName = "auto"
@@ -94,6 +97,9 @@ class PlannerSpec(ManifestModel):
     model_file: str | None = Field(None, min_length=1, description="What `aura train` has written, for backend or control ml.")
     replicas: int = Field(1, ge=0, le=64, description="Planners in Kubernetes; of no effect while there is autoscale.")
     autoscale: AutoscaleSpec | None = None
+    placements: tuple[Placement, ...] = Field(
+        (), max_length=8, description="Further planners, in other clusters; they share the windows with those here."
+    )
     secret_ref: SecretRef | None = Field(None, description="Secret with the model server's api-key.")
 
     @field_validator("latency")
@@ -116,4 +122,6 @@ class PlannerSpec(ManifestModel):
             raise ValueError(NEEDS_MODEL)
         if self.backend == "ml" and self.model_file is None:
             raise ValueError(NEEDS_MODEL_FILE)
+        if len({placement.name for placement in self.placements}) != len(self.placements):
+            raise ValueError(PLACED_TWICE)
         return self

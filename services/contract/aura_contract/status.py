@@ -5,12 +5,21 @@ from typing import Literal
 from pydantic import Field
 
 from aura_contract.base import ManifestModel
+from aura_contract.placements import Place
 
-__all__ = ["ArmStatus", "Condition", "ConditionType", "ExperimentStatus", "Phase", "PlannersStatus"]
+__all__ = ["ArmStatus", "Condition", "ConditionType", "ExperimentStatus", "Phase", "PlacementStatus", "PlannersStatus"]
 
 Phase = Literal["Pending", "Provisioning", "Running", "Succeeded", "Failed", "Suspended"]
 ConditionType = Literal[
-    "Ready", "DependenciesReady", "Progressing", "MetricsAvailable", "Suspended", "Complete", "Failed", "Degraded"
+    "Ready",
+    "DependenciesReady",
+    "Progressing",
+    "MetricsAvailable",
+    "Suspended",
+    "Complete",
+    "Failed",
+    "Degraded",
+    "PlacementsReady",
 ]
 
 
@@ -42,12 +51,26 @@ class ArmStatus(ManifestModel):
 
 
 class PlannersStatus(ManifestModel):
-    """Planner pods; `selector` is the label selector of the scale subresource, `autoscaler` who decides on their number."""
+    """Planner pods of all clusters; `local` are those that the scale subresource counts, and `selector` finds, `autoscaler` who
+    decides on their number."""
 
     replicas: int = 0
     ready: int = 0
+    local: int = 0
     autoscaler: Literal["", "KEDA", "HorizontalPodAutoscaler"] = ""
     selector: str = ""
+
+
+class PlacementStatus(Place):
+    """A placement that may have objects in its cluster: it stays until they are gone, though the spec names it no more."""
+
+    made: bool = Field(False, description="Whether anything may be there that has to be removed.")
+    ready: bool = False
+    replicas: int = Field(0, description="Planners that are wanted there.")
+    ready_replicas: int = 0
+    reason: str = Field("Pending", max_length=128)
+    message: str = Field("", max_length=1024)
+    last_transition_time: str = Field("", description="When ready became what it is, RFC 3339.")
 
 
 class ExperimentStatus(ManifestModel):
@@ -71,4 +94,5 @@ class ExperimentStatus(ManifestModel):
     data_sha256: str = ""
     arms: dict[str, ArmStatus] = Field({}, max_length=16)
     planners: PlannersStatus = PlannersStatus()
+    placements: tuple[PlacementStatus, ...] = Field((), max_length=32)
     conditions: tuple[Condition, ...] = Field((), max_length=16)

@@ -58,7 +58,7 @@ def test_defaults() -> None:
         (("capacity: 5%", "memory: 1Ki"), "m: spec.cache.memory: 1Ki is too small; an arm needs at least 64Ki (got '1Ki')"),
         (("capacity: 5%", "memory: 8Mi, capacity: 5%"), "m: spec.cache: give exactly one of memory (such as 8Mi) or capacity (such as 5%)"),
         (("path: log.csv", ""), "m: spec.workload.source: give exactly one of path, url or dataset"),
-        (("name: t", "name: T!"), "m: metadata.name: string should match pattern '^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$' (got 'T!')"),
+        (("name: t", "name: T!"), "m: metadata.name: string should match pattern '^[a-z]([-a-z0-9]{0,37}[a-z0-9])?$' (got 'T!')"),
         (("cache:", "cash: {}\n  cache:"), "m: spec.cash: is not a field of AuraExperiment; check its spelling"),
         (("kind: AuraExperiment", ""), "m: kind: is required"),
         (

@@ -58,7 +58,8 @@ def _serve(options: argparse.Namespace, experiment: AuraExperiment, stop: thread
     metrics = Metrics(spec.planned_arms)
     enrichment = open_enrichment(spec, base, metrics.failed_lookup)
     pipelines = {
-        arm: Pipeline(build(backend, spec, base, enrichment), spec, enrichment) for arm, backend in spec.planned_arms.items()
+        arm: Pipeline(build(backend, spec, base, enrichment), spec, enrichment, replica=options.replica_id)
+        for arm, backend in spec.planned_arms.items()
     }
     ensure_topics(options.kafka, topics.partitions, timeout=KAFKA_WAIT_S)
     publisher = Publisher(options.kafka)
@@ -111,7 +112,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     flag("--run", "AURA_RUN", None, "id of the run whose contexts are planned for")
     flag("--kafka", "AURA_KAFKA", None, "the broker, HOST:PORT")
     flag("--listen", "AURA_LISTEN", "127.0.0.1:0", "HOST:PORT of /metrics, /healthz and /readyz; port 0 picks one")
-    flag("--replica-id", "AURA_REPLICA_ID", f"planner-{os.getpid()}", "name of this replica in the logs")
+    flag("--replica-id", "AURA_REPLICA_ID", f"planner-{os.getpid()}", "name of this replica in logs and plans")
     flag("--log-level", "AURA_LOG_LEVEL", "info", "debug, info, warning or error")
     options = parser.parse_args(argv)
     options.manifest = Path(options.manifest)

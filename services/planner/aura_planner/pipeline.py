@@ -35,12 +35,21 @@ class Made:
 class Pipeline:
     """The planner of one arm. Nothing in here raises: whatever goes wrong, the window gets a plan that changes nothing.
 
-    An `instant` one takes no time on the experiment's clock, unless a recording says how long it took.
+    An `instant` one takes no time on the experiment's clock, unless a recording says how long it took. `replica` names the
+    process in its plans.
     """
 
-    def __init__(self, reasoner: Reasoner, spec: ExperimentSpec, enrichment: Enrichment, *, instant: bool = False) -> None:
+    def __init__(
+        self,
+        reasoner: Reasoner,
+        spec: ExperimentSpec,
+        enrichment: Enrichment,
+        *,
+        instant: bool = False,
+        replica: str | None = None,
+    ) -> None:
         self.reasoner = reasoner
-        self._instant = instant
+        self._instant, self._replica = instant, replica
         self._charge = spec.planner.latency_factor
         self._ttl = spec.cache.ttl.medium
         self._enrichment = enrichment
@@ -97,6 +106,7 @@ class Pipeline:
             shard=context.shard,
             context_id=context.context_id,
             planner=decision.planner or self.reasoner.name,
+            replica=self._replica,
             issued_at=time.time(),
             apply_at=end_v + delay,
             expires_at=max(0, context.expires_at + delay),

@@ -4,12 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aura_contract.context import CacheView, LastPlan
+from aura_contract.context import CacheView
 from aura_contract.experiment import ExperimentSpec
 from aura_contract.plan import Plan
 from aura_contract.receipt import Receipt
@@ -17,6 +16,7 @@ from aura_contract.results import WindowRecord
 from aura_replayer.arm.base import Batch
 from aura_replayer.arm.sizing import Sizing
 from aura_replayer.context.aggregator import ContextAggregator
+from aura_replayer.context.cache import cache_view
 from aura_replayer.context.message import ContextWriter
 from aura_replayer.context.snapshot import WorkloadBuilder
 from aura_replayer.context.windows import Window, windows, windows_ahead
@@ -274,37 +274,4 @@ class Replay:
         keys = [self._items.keys[code] for code in candidates.tolist()]
         resident = lane.arm.resident(keys) if keys else []
         recent = self._desk.arms[lane.arm.name].recent
-        credit = lane.arm.prefetch_hits_by_plan() if recent else {}
-        return CacheView(
-            hit_ratio=round(lane.history[-1], 6) if lane.history else 0.0,
-            hit_ratio_history=tuple(round(value, 4) for value in lane.history),
-            baseline_hit_ratio=round(self._lanes[0].history[-1], 6) if self._lanes[0].history else 0.0,
-            pressure=lane.totals.pressure,
-            items=lane.totals.items,
-            capacity_items=self._sizing.capacity_items,
-            resident=tuple(number for number, here in enumerate(resident) if here),
-            policy=lane.policy,
-            last_plans=tuple(_outcome(plan, receipt, credit) for plan, receipt in recent),
-            standing=max(0, lane.scores.standing),
-            levers=lane.scores.stats(),
-            ghosts=self._guard.levels.stats(),
-            **_prefetching(lane.last),
-        )
-
-
-def _prefetching(last: WindowRecord | None) -> dict[str, Any]:
-    if last is None:
-        return {}
-    waste = round((last.prefetches - last.prefetch_hits) / max(1, last.misses), 4)
-    return {"prefetches": last.prefetches, "prefetch_hits": last.prefetch_hits, "waste": waste}
-
-
-def _outcome(plan: Plan, receipt: Receipt, credit: dict[str, int]) -> LastPlan:
-    return LastPlan(
-        plan_id=plan.plan_id or "",
-        window=plan.window or 0,
-        outcome=receipt.outcome,
-        evicted=receipt.effective.evict,
-        prefetched=receipt.effective.prefetch,
-        prefetch_hits=credit.get(plan.plan_id or "", 0),
-    )
+        return cache_view(lane, self._lanes[0], resident, recent, self._sizing.capacity_items, self._guard.levels.stats())

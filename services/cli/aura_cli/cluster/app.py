@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Annotated
 
 import typer
@@ -24,7 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+# Wide enough for the table of arms wherever the output goes.
+console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, width=max(110, get_terminal_size().columns))
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The experiment.", show_default=False)]
 Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="By default that of the context.", show_default=False)]

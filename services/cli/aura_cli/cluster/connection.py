@@ -14,7 +14,7 @@ from aura_cli.errors import AuraError, ForbiddenError, InputError, PartLostError
 
 __all__ = ["Connection", "asking", "connect"]
 
-TIMEOUT = (5.0, 30.0)
+TIMEOUT = (10.0, 30.0)
 """Seconds to connect and to wait for an answer."""
 
 UNAUTHORIZED, FORBIDDEN = 401, 403
@@ -86,8 +86,8 @@ def _refusal(error: ApiException, verb: str, what: str) -> AuraError:
     text = _message(error)
     if error.status == UNAUTHORIZED:
         return ForbiddenError("the cluster does not know the kubeconfig's user; log in again")
-    # A websocket tells of its status in words alone.
-    if error.status == FORBIDDEN or "status 403" in text:
+    # Quotas and admission refuse with the same status; a websocket tells of its status in words alone.
+    if (error.status == FORBIDDEN and "cannot " in text) or "status 403" in text:
         return ForbiddenError(f"not allowed: a role of yours needs the verb {verb} on {what} ({text})")
     if not error.status:
         return PartLostError(f"the connection to the cluster broke: {text}")

@@ -14,16 +14,19 @@ from aura_cli.cluster.connection import TIMEOUT, Connection, asking
 from aura_cli.cluster.experiments import find_experiment
 from aura_cli.cluster.pods import EXECUTOR, component, components, pods_of
 from aura_cli.cluster.text import printable
-from aura_cli.errors import AuraError, InputError
+from aura_cli.errors import InputError
 from aura_operator.experiment import Experiment
 
 __all__ = ["Wanted", "about", "follow_logs", "read_logs"]
 
 LOOK_SECONDS = 2.0
+SILENCE_SECONDS = 86_400.0
+"""A pod may say nothing for a day before it is read anew."""
+
 WHAT = "pods/log"
 
 Tell = Callable[[str], None]
-Said = queue.SimpleQueue[tuple[Any, str | AuraError]]
+Said = queue.SimpleQueue[tuple[Any, str | Exception]]
 """Lines of pods as they come, or why there are no more."""
 
 
@@ -75,7 +78,7 @@ def follow_logs(connection: Connection, experiment: Experiment, wanted: Wanted, 
         try:
             for line in _lines(connection, pod, follow=True):
                 said.put((pod, line))
-        except AuraError as error:
+        except Exception as error:  # noqa: BLE001 - raised again where it ends the command
             said.put((pod, error))
 
     while True:
@@ -98,7 +101,7 @@ def _drain(said: Said, wanted: Wanted, tell: Tell) -> None:
             pod, line = said.get(timeout=left)
         except queue.Empty:
             return
-        if isinstance(line, AuraError):
+        if isinstance(line, Exception):
             raise line
         _tell(pod, line, wanted, tell)
 
@@ -127,7 +130,7 @@ def _lines(connection: Connection, pod: Any, *, follow: bool) -> Iterator[str]:
                 connection.namespace,
                 follow=follow,
                 _preload_content=False,
-                _request_timeout=(TIMEOUT[0], None if follow else TIMEOUT[1]),
+                _request_timeout=(TIMEOUT[0], SILENCE_SECONDS if follow else TIMEOUT[1]),
             )
             yield from _split(answer.stream(64 * 1024))
     except ApiException:

@@ -47,13 +47,13 @@ class Results:
                 stderr=True,
                 tty=False,
                 binary=True,
-                capture_all=False,
                 _preload_content=False,
             )
             try:
                 yield from _output(socket)
             finally:
-                socket.close()
+                # It has ended, and nobody waits for a goodbye.
+                socket.close(timeout=0)
 
     def path(self, name: str) -> str:
         """Where a result file lies in the container."""
