@@ -123,18 +123,31 @@ Ratios = dict[str, float]
 
 
 @pytest.fixture(scope="module")
-def ratios(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ratios]:
-    """Hit ratios by command and arm."""
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the results of one experiment by both commands."""
     folder = tmp_path_factory.mktemp("agree")
     (folder / "agree.yaml").write_text(MANIFEST)
-    found: dict[str, Ratios] = {}
     for command in ("run", "simulate"):
         argv = [sys.executable, "-m", "aura_cli", command, str(folder / "agree.yaml"), "--out", str(folder / command)]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stderr
-        arms = json.loads((folder / command / "verdict.json").read_text())["arms"]
-        found[command] = {name: arm["hit_ratio"] for name, arm in arms.items()}
-    return found
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ratios(runs: Path) -> dict[str, Ratios]:
+    """Hit ratios by command and arm."""
+    verdicts = {command: json.loads((runs / command / "verdict.json").read_text()) for command in ("run", "simulate")}
+    return {command: {name: arm["hit_ratio"] for name, arm in verdict["arms"].items()} for command, verdict in verdicts.items()}
+
+
+@pytest.mark.parametrize("command", ["run", "simulate"])
+def test_every_plan_is_told_with_the_window_that_it_was_applied_in(command: str, runs: Path) -> None:
+    """A plan that takes no time is applied between two windows and belongs to the second."""
+    records = [json.loads(line) for line in (runs / command / "windows.jsonl").read_text().splitlines()]
+    plans = {record["window"]: record["plan_id"] for record in records if record["arm"] == "aura"}
+    assert plans[0] is None
+    assert [plans[window].split("-")[-2] for window in range(1, 20)] == [str(window - 1) for window in range(1, 20)]
 
 
 @pytest.mark.parametrize("arm", ["baseline", "aura", "noop"])

@@ -45,7 +45,6 @@ class Lane:
         resumed = self.arm.window_start(window) if self.done > first_request else None
         self.before = resumed or self.totals
         self.batch_seconds = []
-        self.plan_id = None
 
     def send(self, batch: Batch, meta: bytes, body: bytes | memoryview, categories: NDArray[np.int32] | None = None) -> None:
         """Send one batch, waiting for an older one when three are under way; a traced one with its requests' categories."""
@@ -106,4 +105,6 @@ class Lane:
             batch_p50_ms=round(times[len(times) // 2] * 1000, 3),
             batch_p99_ms=round(times[len(times) * 99 // 100] * 1000, 3),
         )
+        # A plan that is applied from now on is one of the next window, even if that has not begun.
+        self.plan_id = None
         return self.last
