@@ -69,7 +69,7 @@ class Parts:
 
 @pytest.fixture
 def parts(tmp_path: Path, kafka: str, new_redis: Callable[[], str], request: pytest.FixtureRequest) -> Iterator[Parts]:
-    name = request.node.name.replace("_", "-")[:40].strip("-")
+    name = request.node.name.replace("_", "-")[:39].strip("-")
     parts = Parts(tmp_path, name, kafka, {"baseline": new_redis(), "aura": new_redis()})
     yield parts
     for process in parts.processes:
