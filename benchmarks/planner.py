@@ -48,7 +48,7 @@ class Instant:
         self.chars = max(self.chars, len(prompt.system) + len(prompt.user))
         if isinstance(prompt, LeversPrompt):
             answer = {"frequency": "high", "admit": "all", "long": [1], "short": [2], "protect": [3]}
-            answer |= {"seeds": list(prompt.load)[:5], "drop": list(prompt.drop)[:3]}
+            answer |= {"seeds": list(prompt.load)[: prompt.max_seeds], "drop": list(prompt.drop)[: prompt.max_drop]}
             return Reply(json.dumps(answer), True, 400, 50)
         assert isinstance(prompt, KeysPrompt)
         keys = list(prompt.items)
