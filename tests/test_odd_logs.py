@@ -18,6 +18,7 @@ kind: AuraExperiment
 metadata: {{name: odd}}
 spec:
   workload: {{source: {{path: log.csv}}, columns: {columns}}}
+  catalog: {catalog}
   cache: {{{cache}}}
   trigger: {{everyEvents: 1000}}
   planner: {planner}
@@ -28,10 +29,12 @@ BARE = "{time: null, user: null, session: null, item: item, action: null}"
 POPULAR = np.random.default_rng(5).zipf(1.3, ROWS) % 2000
 
 
-def simulate(folder: Path, items: np.ndarray, columns: str, cache: str, planner: str = "{backend: heuristic}") -> dict[str, Any]:
+def simulate(
+    folder: Path, items: np.ndarray, columns: str, cache: str, planner: str = "{backend: heuristic}", catalog: str = "null"
+) -> dict[str, Any]:
     rows = [f"u{number % 40},s{number // 12},{item}" for number, item in enumerate(items.tolist())]
     (folder / "log.csv").write_text("user,session,item\n" + "\n".join(rows) + "\n")
-    (folder / "odd.yaml").write_text(MANIFEST.format(columns=columns, cache=cache, planner=planner))
+    (folder / "odd.yaml").write_text(MANIFEST.format(columns=columns, cache=cache, planner=planner, catalog=catalog))
     argv = [sys.executable, "-m", "aura_cli", "simulate", "odd.yaml", "--out", "out"]
     done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
@@ -57,6 +60,14 @@ def test_every_odd_log_ends_in_a_verdict_and_no_planner_does_harm(
     arms = simulate(tmp_path, items, columns, cache)["arms"]
     for name in ("aura", "bandit", "adversarial"):
         assert arms[name]["hit_ratio"] >= arms["noop"]["hit_ratio"] - 0.002, name
+
+
+def test_a_catalogue_without_categories_costs_nothing_but_them(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("item,title\n" + "\n".join(f"{item},Tea {item}" for item in range(2000)) + "\n")
+    catalog = "{source: {path: items.csv}, columns: {category: null, brand: null}}"
+    arms = simulate(tmp_path, POPULAR, GROUPED, "capacity: 5%", catalog=catalog)["arms"]
+    assert arms["aura"]["hit_ratio"] > arms["noop"]["hit_ratio"]
+    assert "By category" not in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_one_item_and_a_share_of_it_is_one_sentence(tmp_path: Path) -> None:
