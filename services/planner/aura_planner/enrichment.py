@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
@@ -10,6 +11,7 @@ from aura_contract.payload import Item, payload_of, plain_payload
 __all__ = ["SOURCES", "Catalogue", "Enrichment", "Similar", "Source"]
 
 Source = Literal["catalogue", "neighbours"]
+REST_SECONDS = 10.0
 SOURCES: tuple[Source, ...] = ("catalogue", "neighbours")
 
 log = logging.getLogger(__name__)
@@ -32,7 +34,10 @@ class Similar(Protocol):
 
 
 class Enrichment:
-    """Payloads and neighbours. A source that fails is said so once, told to `failed` each time, and done without."""
+    """Payloads and neighbours. A source that fails is said so once, told to `failed` each time, and done without.
+
+    It is asked again after `rest` seconds: waiting for a server that is gone would cost every window its time limit.
+    """
 
     def __init__(
         self,
@@ -40,6 +45,7 @@ class Enrichment:
         neighbours: Similar | None,
         payload_bytes: int,
         failed: Callable[[Source], None] | None = None,
+        rest: float = REST_SECONDS,
     ) -> None:
         self._catalogue = catalogue
         self._neighbours = neighbours
@@ -47,7 +53,8 @@ class Enrichment:
         # Every arm has a thread, and the sources keep caches that are not made for that.
         self._lock, self._looking, self._asking = threading.Lock(), threading.Lock(), threading.Lock()
         self._said: set[Source] = set()
-        self._tell = failed
+        self._tell, self._rest = failed, rest
+        self._away: dict[Source, float] = {}
 
     @property
     def has_neighbours(self) -> bool:
@@ -56,7 +63,7 @@ class Enrichment:
 
     def rows(self, items: Sequence[str]) -> Mapping[str, Item]:
         """What the catalogue has of `items`; nothing without one."""
-        if self._catalogue is None or not items:
+        if self._catalogue is None or not items or self._resting("catalogue"):
             return {}
         try:
             with self._looking:
@@ -72,7 +79,7 @@ class Enrichment:
 
     def similar(self, items: Sequence[str], k: int) -> dict[str, tuple[str, ...]]:
         """At most `k` similar items of each of `items`; empty without neighbours."""
-        if self._neighbours is None or not items or k <= 0:
+        if self._neighbours is None or not items or k <= 0 or self._resting("neighbours"):
             return {}
         try:
             with self._asking:
@@ -82,10 +89,14 @@ class Enrichment:
             self._failed("neighbours", error)
             return {}
 
+    def _resting(self, source: Source) -> bool:
+        return time.monotonic() < self._away.get(source, 0.0)
+
     def _failed(self, source: Source, error: Exception) -> None:
         with self._lock:
             first = source not in self._said
             self._said.add(source)
+            self._away[source] = time.monotonic() + self._rest
         if self._tell:
             self._tell(source)
         if first:

@@ -109,11 +109,19 @@ def test_expansion_by_co_visitation(make_context: MakeContext, make_spec: MakeSp
     assert [action.k for action in plan.prefetch] == ["item:i1", "item:c1", "item:c2"]
 
 
+def test_a_source_that_failed_is_not_asked_again_at_once() -> None:
+    failed: list[str] = []
+    enrichment = Enrichment(Books(broken=True), Books(broken=True), 128, failed.append)
+    for _ in range(3):
+        assert enrichment.rows(["i1"]) == enrichment.similar(["i1"], 2) == {}
+    assert failed == ["catalogue", "neighbours"]
+
+
 def test_a_catalogue_that_goes_away_is_done_without_and_said_once(
     make_context: MakeContext, make_spec: MakeSpec, caplog: pytest.LogCaptureFixture
 ) -> None:
     books, metrics = Books(broken=True), Metrics(())
-    enrichment = Enrichment(books, books, 128, metrics.failed_lookup)
+    enrichment = Enrichment(books, books, 128, metrics.failed_lookup, rest=0)
     one = Pipeline(Fixed(Decision(seeds=("i3",), expand="similar", fanout=1)), make_spec(), enrichment)
     for _ in range(3):
         plan = one.plan(make_context()).plan
