@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,8 +42,11 @@ def readers(namespace: Namespace) -> list[str]:
 
 
 @pytest.fixture
-def aura(namespace: Namespace) -> Plugin:
-    return Plugin(namespace)
+def aura(namespace: Namespace) -> Iterator[Plugin]:
+    # Tests that were started in the background ignore Ctrl-C, and so would everything that they start.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield Plugin(namespace)
+    signal.signal(signal.SIGINT, before)
 
 
 def test_every_command(
