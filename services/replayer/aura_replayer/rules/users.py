@@ -1,5 +1,6 @@
 """A bounded table of users, columns instead of objects."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Generic, Self, TypeVar
 
@@ -12,13 +13,13 @@ FEWEST = 16
 
 
 @dataclass(frozen=True)
-class Columns:
+class Columns(ABC):
     """Arrays with one row for each user; a subclass says which."""
 
     @classmethod
+    @abstractmethod
     def blank(cls, rows: int) -> Self:
         """Rows without a user."""
-        raise NotImplementedError
 
     def picked(self, rows: NDArray[np.int64], size: int) -> Self:
         """A table of `size` rows that begins with `rows` of this one."""
