@@ -24,7 +24,7 @@ DOCKER_BUILD_ARGS ?=
 E2E_WORKERS ?= 3
 E2E_CASES ?= e2e
 
-.PHONY: help install run test test-python test-rust integration test-cluster e2e lint lint-python lint-rust bench schemas images helm promtool chart-docs lock clean
+.PHONY: help install run test test-python test-rust integration test-cluster e2e lint lint-python lint-rust chaos bench schemas images helm promtool chart-docs lock clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,12 +66,15 @@ lint: lint-python lint-rust ## ruff, mypy strict, import-linter, rustfmt, clippy
 lint-python: $(STAMPS)/project
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(PACKAGES) charts/readme.py tests/support $(wildcard e2e/*.py)
+	$(BIN)/mypy $(PACKAGES) charts/readme.py tests/support $(filter-out %/test_chaos.py,$(wildcard tests/chaos/*.py)) $(wildcard e2e/*.py)
 	$(BIN)/lint-imports
 
 lint-rust: toolchain
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+chaos: install ## Ten minutes of short runs with parts killed, paused and cut off; CHAOS="--faults 1000" for more (docs/reliability.md)
+	PYTHONPATH=tests $(BIN)/python -m chaos $(CHAOS)
 
 bench: install ## Benchmarks; writes benchmarks/results.json
 	$(BIN)/python benchmarks/run.py

@@ -10,9 +10,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from aura_contract.admissibility import KEY_PREFIX, MAX_KEY_BYTES
+from aura_contract.payload import key_of
 from aura_data.errors import DataError
 
-__all__ = ["ROLE_TYPES", "convert"]
+__all__ = ["ROLE_TYPES", "convert", "key_bytes"]
+
+MOST_ESCAPED = 3
+"""Bytes of a key for one of an id, at the most."""
 
 ROLE_TYPES: Mapping[str, pa.DataType] = {
     **dict.fromkeys(("item", "user", "session", "action", "title", "category", "brand"), pa.string()),
@@ -24,7 +29,8 @@ ROLE_TYPES: Mapping[str, pa.DataType] = {
 
 
 def convert(column: pa.Array, role: str) -> pa.Array:
-    """The column as the type of its role; values that are none (bad UTF-8, no number, no time) become null.
+    """The column as the type of its role; values that are none (bad UTF-8, no number, no time,
+    an item id too long for a cache key) become null.
 
     Raises DataError for a column whose type cannot play the role at all.
     """
@@ -41,7 +47,24 @@ def convert(column: pa.Array, role: str) -> pa.Array:
         return _finite(_seconds(column))
     if role == "price":
         return _finite(_numbers(column))
-    return _text(column)
+    text = _text(column)
+    return _short(text) if role == "item" else text
+
+
+def _short(items: pa.Array) -> pa.Array:
+    """Item ids of which a cache key can be made, others null."""
+    length = pc.fill_null(pc.binary_length(items), 0)
+    if pc.max(length).as_py() is None or pc.max(length).as_py() * MOST_ESCAPED + len(KEY_PREFIX) <= MAX_KEY_BYTES:
+        return items
+    encoded = items.dictionary_encode()
+    ids = [name if name and len(key_of(name).encode()) <= MAX_KEY_BYTES else None for name in encoded.dictionary.to_pylist()]
+    return pa.array(ids, pa.string()).take(encoded.indices)
+
+
+def key_bytes(column: pa.Array, row: int) -> int:
+    """Bytes of the cache key of an item id in a file's column, as far as they can be told."""
+    value = column.slice(row, 1).cast(pa.binary())[0].as_py() if _is_text(column.type) else str(column[row].as_py()).encode()
+    return len(key_of((value or b"").decode(errors="replace")).encode())
 
 
 def _text(column: pa.Array) -> pa.Array:

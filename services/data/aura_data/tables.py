@@ -15,12 +15,13 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from aura_contract.admissibility import MAX_KEY_BYTES
 from aura_contract.workload import FileFormat, SourceSpec
 from aura_data.datasets import dataset_file, open_dataset
 from aura_data.errors import DataError, explained
 from aura_data.files import CHUNK, SourceFile, locate
 from aura_data.formats import BadRows, DelimitedReader, JsonlReader, ParquetReader, Reader
-from aura_data.roles import convert
+from aura_data.roles import convert, key_bytes
 
 __all__ = ["DataError", "Table", "TableKind", "fingerprint", "open_table"]
 
@@ -76,7 +77,7 @@ class Table:
         left = self._limit
         row = 0
         for raw in self._raw():
-            batch = self._drop_bad(self._by_role(raw), row)
+            batch = self._drop_bad(self._by_role(raw), raw, row)
             row += raw.num_rows
             if left is not None:
                 batch = batch.slice(0, left)
@@ -101,15 +102,18 @@ class Table:
                 raise DataError(f"{self.description}: column '{name}' {error}; name another column for {role}") from error
         return pa.RecordBatch.from_arrays(arrays, names=list(self._columns))
 
-    def _drop_bad(self, batch: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
+    def _drop_bad(self, batch: pa.RecordBatch, raw: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
         for role in self._required:
             column = batch.column(role)
             if not column.null_count:
                 continue
             if not self._bad.skipping:
-                row = first_row + pc.index(pc.is_null(column), True).as_py()
-                fault = f"has no usable value in column '{self._columns[role]}' ({role})"
-                raise self._bad.failure(self._reader.place(row), fault)
+                index, name = pc.index(pc.is_null(column), True).as_py(), self._columns[role]
+                fault = f"has no usable value in column '{name}' ({role})"
+                size = key_bytes(raw.column(name), index) if role == "item" else 0
+                if size > MAX_KEY_BYTES:
+                    fault = f"makes a cache key of {size:,} bytes, of at most {MAX_KEY_BYTES}, in column '{name}' (item)"
+                raise self._bad.failure(self._reader.place(first_row + index), fault)
             batch = batch.filter(pc.is_valid(column))
             self._bad.count += column.null_count
         return batch

@@ -56,6 +56,16 @@ def content_fault(tmp_path: Path, name: str, content: bytes, fmt: FileFormat = "
         ("x.csv", b'user,item\n"a\nb",1\n\n2,3,4\n', f"line 5 has 3 fields where the header has 2; {FIX}"),
         ("x.csv", LINES + b",u\n" + LINES[10:], f"line 50002 has no usable value in column 'item' (item); {FIX}"),
         ("x.csv", b"item\na\n\xff\xfe\n", f"line 3 has no usable value in column 'item' (item); {FIX}"),
+        (
+            "x.csv",
+            b"item\na\n" + b"x" * 246 + b"\n",
+            f"line 3 makes a cache key of 251 bytes, of at most 250, in column 'item' (item); {FIX}",
+        ),
+        (
+            "x.csv",
+            "item\n{}\n{}\n".format("%" * 81, "%" * 82).encode(),
+            f"line 3 makes a cache key of 251 bytes, of at most 250, in column 'item' (item); {FIX}",
+        ),
         ("x.jsonl", b'{"item":"a"}\n\n{"item":', f"line 3 is not a JSON object; {FIX}"),
         ("x.jsonl", b'{"item":"a"}\n\n{"item":""}\n', f"line 3 has no usable value in column 'item' (item); {FIX}"),
         (

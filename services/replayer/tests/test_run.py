@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+import redis
 
 from aura_bus import Subscriber
 from aura_contract.context import ContextSnapshot, context_id
@@ -202,6 +203,22 @@ def test_killed_replayer_resumes_and_counts_nothing_twice(parts: Parts) -> None:
     _, errors = resumed.communicate(timeout=200)
     assert resumed.returncode == 0, errors
     check_counts(parts)
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["while it runs", "while it is started again"])
+@pytest.mark.parametrize("arm", ["baseline", "aura"])
+def test_an_arm_that_was_restarted_empty_ends_the_run(parts: Parts, arm: str, seen: bool) -> None:
+    replayer, _ = a_quarter_through(parts)
+    if not seen:
+        replayer.kill()
+        replayer.wait()
+    with redis.Redis.from_url(parts.urls[arm]) as client:
+        # One go, as a new server: nothing of the run, and no library.
+        client.pipeline().flushall().function_flush().execute()
+    sentence = f"Redis of arm {arm} was restarted empty; its counts are lost, start the experiment again"
+    fails(replayer if seen else parts.replayer(), 3, sentence)
+    fails(parts.replayer(), 3, sentence)
+    assert not (parts.out / "verdict.json").exists()
 
 
 def test_shards_are_merged_by_the_first_whoever_is_killed(parts: Parts, new_redis: Callable[[], str]) -> None:

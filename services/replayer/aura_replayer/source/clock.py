@@ -7,6 +7,9 @@ from aura_contract.workload import ClockSpec
 
 __all__ = ["EventClock"]
 
+FARTHEST = 2.0**62
+"""What a clock of integers can still hold."""
+
 
 class EventClock:
     """Turns rows into clock readings that never run backwards."""
@@ -34,7 +37,7 @@ class EventClock:
         if self._origin is None and len(known):
             self._origin = float(known[0])
         relative = np.nan_to_num((times - (self._origin or 0.0)) * 1000.0 / self._speedup, nan=-1.0)
-        clock = np.maximum.accumulate(np.maximum(relative, self._last)).astype(np.int64)
+        clock = np.maximum.accumulate(np.minimum(np.maximum(relative, self._last), FARTHEST)).astype(np.int64)
         self._last = int(clock[-1]) if count else self._last
         return clock
 

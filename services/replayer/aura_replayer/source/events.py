@@ -19,6 +19,12 @@ __all__ = ["EventLog"]
 
 ALL = Shard()
 
+MOST_ACTIONS = 2**15
+LAST_CLOCK = 9 * 10**12
+"""In ms; with the longest TTL on top an arm's 13 digits still hold it."""
+
+MS_A_YEAR = 365.25 * 86_400_000
+
 
 class EventLog:
     """One shard of the log of an experiment, from the start on each iteration; by default all of it.
@@ -78,7 +84,7 @@ class EventLog:
         row = 0
         for batch in table.batches():
             if batch.num_rows:
-                block = self._mine(batch, self._block(batch, row, clock))
+                block = self._mine(batch, self._checked(table.description, self._block(batch, row, clock)))
                 self._spool.append(block)
                 yield block
                 row += batch.num_rows
@@ -105,6 +111,17 @@ class EventLog:
     def rows_before(self, row: int) -> int:
         """How many of the shard's rows come before a row of the log."""
         return sum(int(np.searchsorted(block.rows, row)) for block in self.blocks())
+
+    def _checked(self, description: str, block: EventBlock) -> EventBlock:
+        if len(self._action_codes) > MOST_ACTIONS:
+            column = self._spec.columns.action
+            raise DataError(f"{description}: column '{column}' holds more than {MOST_ACTIONS:,} actions; name another for action")
+        if block.clock[-1] > LAST_CLOCK:
+            row = int(np.argmax(block.clock > LAST_CLOCK))
+            years, most = block.clock[row] / MS_A_YEAR, LAST_CLOCK / MS_A_YEAR
+            told = f"row {block.rows[row] + 1} is {years:,.0f} years after the first; an experiment's clock ends after {most:.0f}"
+            raise DataError(f"{description}: {told}; correct the times, or raise the clock's rate or speedup")
+        return block
 
     def _mine(self, batch: pa.RecordBatch, whole: EventBlock) -> EventBlock:
         if self.census is None:
@@ -138,10 +155,10 @@ class EventLog:
             return np.full(n, code, np.int16), np.ones(n, np.bool_)
         encoded = column.fill_null("").dictionary_encode()
         names: list[str] = encoded.dictionary.to_pylist()
-        codes = np.array([self._action_codes.setdefault(name, len(self._action_codes)) for name in names], np.int16)
+        codes = np.array([self._action_codes.setdefault(name, len(self._action_codes)) for name in names])
         wanted = np.array([name in self._spec.requests for name in names], np.bool_)
         indices = encoded.indices.to_numpy(zero_copy_only=False)
-        return codes[indices], wanted[indices]
+        return codes[indices].astype(np.int16), wanted[indices]
 
 
 def _column(batch: pa.RecordBatch, role: str) -> pa.Array | None:

@@ -1,0 +1,63 @@
+"""Which part is hit, how and when: drawn from a seed, so that a run that went wrong can be drawn again."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+__all__ = ["ARMS", "Fault", "schedule"]
+
+Action = Literal["kill", "pause", "cut", "stall"]
+
+ARMS = ("baseline", "aura")
+SERVERS = (*(f"redis-{arm}" for arm in ARMS), "broker")
+WEIGHTS: dict[tuple[str, Action], int] = {
+    ("replayer", "kill"): 5,
+    ("replayer", "pause"): 4,
+    ("planner", "kill"): 5,
+    ("planner", "pause"): 4,
+    ("executor", "kill"): 5,
+    ("executor", "pause"): 4,
+    **{(server, action): 3 for server in SERVERS for action in ("pause", "cut", "stall")},
+}
+LOSSES = ("redis-baseline", "redis-aura", "broker")
+LOSS_CHANCE = 0.25
+UNSEEN_CHANCE = 0.5
+"""Of losses that happen while the replayer is starting again, so that it never saw the server go."""
+LONG_CHANCE = 0.03
+SHORTEST, LONGEST = 8, 20
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`action` hits `part`, `after` seconds after the one before; a part that is paused, cut off or stalled is so for `seconds`.
+
+    Cut off: connections are dropped and none is taken. Stalled: connections stay and nothing gets through.
+    """
+
+    part: str
+    action: Action
+    seconds: float
+    after: float
+
+    @property
+    def loses_data(self) -> bool:
+        """Whether what the part remembers is gone: all servers keep their data in memory."""
+        return self.action == "kill" and self.part in SERVERS
+
+
+def schedule(random: Random) -> list[Fault]:
+    """Faults of one run; at most the last one loses a server's data, since nothing after it says anything new."""
+    kinds, weights = list(WEIGHTS), list(WEIGHTS.values())
+    drawn = random.choices(kinds, weights, k=random.randint(SHORTEST, LONGEST))
+    faults = [Fault(part, action, _seconds(random), random.uniform(0.05, 0.8)) for part, action in drawn]
+    if random.random() < LOSS_CHANCE:
+        unseen = random.random() < UNSEEN_CHANCE
+        if unseen:
+            faults.append(Fault("replayer", "kill", 0.0, random.uniform(0.05, 0.8)))
+        faults.append(Fault(random.choice(LOSSES), "kill", random.uniform(0, 0.3), 0.05 if unseen else random.uniform(0.05, 0.8)))
+    return faults
+
+
+def _seconds(random: Random) -> float:
+    """Mostly shorter than any time limit; now and then longer than a consumer group waits for its members."""
+    return random.uniform(7, 9) if random.random() < LONG_CHANCE else random.uniform(0.05, 1.2)
