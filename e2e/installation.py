@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from cluster import Cluster, Refused, run
 
-__all__ = ["OUT", "RESTRICTED", "ROOT", "SYSTEM", "Options", "fetch", "images", "install", "remove", "upgrade"]
+__all__ = ["OUT", "RESTRICTED", "ROOT", "SYSTEM", "Options", "fetch", "images", "install", "remove", "roll_back", "upgrade"]
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -129,3 +129,8 @@ def upgrade(options: Options, metrics: Mapping[str, Any] | None = None, **settin
     }
     arguments = ["upgrade", "--install", "aura", str(ROOT / "charts/aura"), "--namespace", SYSTEM, "--wait", "--timeout", "5m"]
     cluster.helm(*arguments, "--values", str(HERE / "values.yaml"), "--values", "-", stdin=json.dumps(values))
+
+
+def roll_back(options: Options) -> None:
+    """Undo the last upgrade; returns when the operator is ready."""
+    Cluster(options.kubeconfig).helm("rollback", "aura", "--namespace", SYSTEM, "--wait", "--timeout", "5m")
