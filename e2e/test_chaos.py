@@ -1,7 +1,8 @@
-"""Parts are killed at random moments of a run, drawn from a seed: the counts stay exact, and a lost arm is never averaged over."""
+"""Parts are killed at moments drawn from a seed: the counts stay exact, and a lost arm is never averaged over."""
 
 import random
 import time
+from typing import Any
 
 from cluster import Cluster, Namespace, until
 from experiments import Experiment, manifest
@@ -9,7 +10,7 @@ from operator_pod import pod_name, restarting, system
 
 LIMIT, EVERY, FAULTS, SEED = 90_000, 250, 8, 1
 PARTS = ("executor-aura", "planner", "replayer", "mongodb", "milvus", "operator")
-CATALOGUE = {"dependencies": {"mongodb": {"embedded": {}}, "milvus": {"embedded": {}}}}
+CATALOGUE: dict[str, Any] = {"dependencies": {"mongodb": {"embedded": {}}, "milvus": {"embedded": {}}}}
 
 
 def kill(namespace: Namespace, pod: str) -> None:
