@@ -2,16 +2,13 @@
 
 import argparse
 import json
-import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Sequence
 
-from chaos.run import Outcome, one_run
+from chaos.many import many_runs
+from chaos.run import Outcome
 
 EXAMPLE = """examples:
   python -m chaos                       ten minutes of it
@@ -21,38 +18,23 @@ EXAMPLE = """examples:
 
 
 def main() -> int:
-    """Run, tell a line a run, and return 1 when anything was wrong."""
+    """Run, tell a line a run and the sums, and return 1 when anything was wrong."""
     options = _parser().parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="aura-chaos-"))
-    started, outcomes = time.monotonic(), list[Outcome]()
+    started = time.monotonic()
 
-    def over() -> bool:
+    def over(outcomes: Sequence[Outcome]) -> bool:
         if options.runs:
-            return bool(len(outcomes) >= options.runs)
+            return len(outcomes) >= int(options.runs)
         if options.faults:
-            return bool(sum(len(outcome.faults) for outcome in outcomes) >= options.faults)
-        return bool(time.monotonic() - started > options.seconds)
+            return sum(len(outcome.faults) for outcome in outcomes) >= int(options.faults)
+        return time.monotonic() - started > float(options.seconds)
 
-    def work(first: int) -> None:
-        seed = first
-        while not over():
-            outcome = one_run(seed, folder / str(seed))
-            outcomes.append(outcome)
-            _tell(outcome, folder / str(seed))
-            seed += options.workers
-
-    workers = 1 if options.runs == 1 else options.workers
-    with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(work, options.seed + number) for number in range(workers)]:
-            done.result()
-    bad = [outcome for outcome in outcomes if outcome.problems]
+    outcomes = many_runs(options.seed, 1 if options.runs == 1 else options.workers, over)
     print(json.dumps(summary(outcomes, time.monotonic() - started)))
-    if not bad:
-        shutil.rmtree(folder, ignore_errors=True)
-    return 1 if bad else 0
+    return 1 if any(outcome.problems for outcome in outcomes) else 0
 
 
-def summary(outcomes: list[Outcome], seconds: float) -> dict[str, object]:
+def summary(outcomes: Sequence[Outcome], seconds: float) -> dict[str, object]:
     """Figures over all runs."""
     faults = [fault for outcome in outcomes for fault in outcome.faults]
     return {
@@ -61,23 +43,11 @@ def summary(outcomes: list[Outcome], seconds: float) -> dict[str, object]:
         "by_kind": dict(sorted(Counter(f"{fault.action} {fault.part}" for fault in faults).items())),
         "verdicts": sum(outcome.verdict is not None for outcome in outcomes),
         "failed": sum(outcome.verdict is None for outcome in outcomes),
+        "lost_arms": sum(bool(outcome.lost) for outcome in outcomes),
         "resumed": sum(len(outcome.told) for outcome in outcomes),
         "wrong": sum(bool(outcome.problems) for outcome in outcomes),
         "seconds": round(seconds),
     }
-
-
-def _tell(outcome: Outcome, folder: Path) -> None:
-    how = "verdict" if outcome.verdict else f"failed: {outcome.sentence}"
-    print(f"seed {outcome.seed}: {len(outcome.faults)} faults, {outcome.seconds:.0f} s, {how}", flush=True)
-    if not outcome.problems:
-        shutil.rmtree(folder, ignore_errors=True)
-        return
-    for problem in outcome.problems:
-        print(f"  WRONG: {problem}", flush=True)
-    for line in [*(json.dumps(asdict(fault)) for fault in outcome.faults), *outcome.told]:
-        print(f"    {line}", flush=True)
-    print(f"    all its files: {folder}", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -140,12 +141,13 @@ class Subscriber:
             message.partition() or 0,
             message.key() or b"",
             message.value() or b"",
-            lambda: self._commit(message),
+            # Not the message itself: many may wait for their commit.
+            partial(self._commit, TopicPartition(message.topic() or "", message.partition() or 0, (message.offset() or 0) + 1)),
             _traceparent(message),
         )
 
-    def _commit(self, message: Message) -> None:
-        self._consumer.commit(message=message, asynchronous=True)
+    def _commit(self, done: TopicPartition) -> None:
+        self._consumer.commit(offsets=[done], asynchronous=True)
 
     def close(self) -> None:
         """Leave the group."""

@@ -1,41 +1,28 @@
 """The loop: contexts in, exactly one plan for each out, then the commit."""
 
 import logging
-import queue
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
 from aura_bus import BusError, Publisher, Received, Subscriber
 from aura_contract.base import CONTRACT_VERSION
 from aura_contract.context import ContextSnapshot
-from aura_planner.ledger import Entry, Ledger
+from aura_planner.ledger import Ledger
 from aura_planner.metrics import Metrics
 from aura_planner.pipeline import Made, Pipeline, where
+from aura_planner.waiting import Job, Waiting
 from aura_telemetry.tracing import OFF, Tracing
 
 __all__ = ["Service"]
 
 POLL_S = 0.1
 STALE_S = 15.0
-MAX_IN_FLIGHT = 256
+MAX_WAITING = 256
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Job:
-    """A context on its way to its arm's thread: when it came (perf_counter) and the seconds that reading it took."""
-
-    context: ContextSnapshot
-    key: bytes
-    entry: Entry
-    received: float
-    parse_s: float
-    traceparent: str | None
 
 
 class Service:
@@ -58,8 +45,7 @@ class Service:
         self._plan_topic = plan_topic
         self._metrics, self._tracing = metrics, tracing
         self._ledger = Ledger()
-        self._queues: dict[str, queue.SimpleQueue[Job]] = {}
-        self._newest: dict[tuple[str, int], ContextSnapshot] = {}
+        self._waiting: dict[str, Waiting] = {}
         self._fatal: BusError | None = None
         self._stopping = False
         self._ticked = 0.0
@@ -82,7 +68,7 @@ class Service:
             self._ledger.settle()
             if self._fatal is not None:
                 raise self._fatal
-            if len(self._ledger) >= MAX_IN_FLIGHT:
+            if sum(map(len, self._waiting.values())) >= MAX_WAITING:
                 stop.wait(POLL_S)
                 continue
             message = self._subscriber.poll(POLL_S)
@@ -100,11 +86,9 @@ class Service:
             return
         self._metrics.lag.observe(max(0.0, time.time() - context.issued_at))
         job = Job(context, message.key, entry, received, time.perf_counter() - received, message.traceparent)
-        newest = self._newest.get((context.arm, context.shard))
-        if newest is None or context.window > newest.window:
-            self._newest[context.arm, context.shard] = context
         self._metrics.waiting.labels(context.arm).inc()
-        self._queue(context.arm).put(job)
+        pipeline = self._pipelines[context.arm]
+        self._skip(pipeline, self._waiting_of(context.arm).put(job, drop=pipeline.reasoner.slow), context.window)
 
     def _read(self, message: Received) -> ContextSnapshot | None:
         """The context of a message, or None (with a log line and a count) when it is not ours to plan for."""
@@ -130,19 +114,32 @@ class Service:
             return None
         return context
 
-    def _queue(self, arm: str) -> queue.SimpleQueue[Job]:
-        if arm not in self._queues:
-            jobs = self._queues[arm] = queue.SimpleQueue()
+    def _waiting_of(self, arm: str) -> Waiting:
+        if arm not in self._waiting:
+            jobs = self._waiting[arm] = Waiting()
             threading.Thread(target=self._work, args=(arm, jobs), name=f"arm-{arm}", daemon=True).start()
-        return self._queues[arm]
+        return self._waiting[arm]
 
-    def _work(self, arm: str, jobs: queue.SimpleQueue[Job]) -> None:
+    def _skip(self, pipeline: Pipeline, jobs: Sequence[Job], newest: int) -> None:
+        """Answer for windows that were over before their turn came: however slow a model is, they do not heap up behind it."""
+        reason = f"the window was over before its turn came: window {newest} is waiting already"
+        skipped = [(pipeline.skip(job.context, job.received, reason), job) for job in jobs]
+        for made, job in skipped:
+            self._publisher.publish(self._plan_topic, job.key, made.payload, traceparent=job.traceparent)
+        if skipped:
+            self._publisher.flush()
+        for made, job in skipped:
+            job.entry.done = True
+            self._account(made, job)
+            self._metrics.waiting.labels(job.context.arm).dec()
+
+    def _work(self, arm: str, jobs: Waiting) -> None:
         pipeline = self._pipelines[arm]
         while self._fatal is None:
             job = jobs.get()
             try:
                 span = self._tracing.start("plan", job.traceparent, arm=arm, window=job.context.window)
-                made = self._make(pipeline, job)
+                made = pipeline.plan(job.context, job.received)
                 if self._stopping:
                     return
                 self._publisher.publish(self._plan_topic, job.key, made.payload, traceparent=span.traceparent)
@@ -157,13 +154,6 @@ class Service:
                 self._metrics.discard("exception")
                 job.entry.done = True
             self._metrics.waiting.labels(arm).dec()
-
-    def _make(self, pipeline: Pipeline, job: Job) -> Made:
-        newest = self._newest[job.context.arm, job.context.shard]
-        if pipeline.reasoner.slow and newest.window > job.context.window and job.context.expires_at <= newest.workload.end_v:
-            reason = f"the window was over before its turn came: window {newest.window} is waiting already"
-            return pipeline.skip(job.context, job.received, reason)
-        return pipeline.plan(job.context, job.received)
 
     def _account(self, made: Made, job: Job) -> None:
         plan = made.plan
