@@ -104,8 +104,11 @@ def _outcome(seen: Observation) -> tuple[Phase, str, str] | None:
     replayer = seen.facts.replayer
     ending = replayer.ending if replayer else None
     # Before the start it may be a password or an address, which can be mended.
-    if before.started_at and replayer and ending and ending.exit_code == PART_LOST and replayer.restarts >= PATIENCE:
-        return "Failed", "PartLost", f"{ending.message}; gave up after {replayer.restarts} attempts"
+    if before.started_at and replayer and ending and ending.exit_code == PART_LOST:
+        if ending.final:
+            return "Failed", "PartLost", ending.message
+        if replayer.restarts >= PATIENCE:
+            return "Failed", "PartLost", f"{ending.message}; gave up after {replayer.restarts} attempts"
     return None
 
 

@@ -146,6 +146,14 @@ def test_an_arm_that_stays_lost_ends_the_experiment_after_five_attempts(restarts
         assert condition(status, "Failed").reason == "PartLost"
 
 
+def test_an_arm_that_lost_its_counts_for_good_ends_the_experiment_at_once() -> None:
+    emptied = ending(3, "Redis of arm aura was restarted empty").model_copy(update={"final": True})
+    lost = replayer(addresses={}, restarts=0, ending=emptied)
+    status = derive(observation(running(), facts=Facts(servers=READY, replayer=lost)))
+    assert (status.phase, status.message) == ("Failed", "Redis of arm aura was restarted empty")
+    assert condition(status, "Failed").reason == "PartLost"
+
+
 def test_an_arm_that_does_not_answer_before_the_start_is_waited_for() -> None:
     lost = replayer(addresses={}, restarts=99, ending=ending(3, "the server of arm aura refuses the password"))
     assert derive(observation(facts=Facts(servers=READY, replayer=lost))).finished_at is None

@@ -183,13 +183,14 @@ class Ending(MessageModel):
 
     `exit_code` is 0, 1 (a fault in the replayer), 2 (bad input), 3 (a part was lost) or 130 (interrupted); `verdict` is
     there with 0 alone, perhaps without reasons of unplanned windows and without control arms, to keep it short. Of several shards
-    the first one has the verdict of all, and the others none.
+    the first one has the verdict of all, and the others none. `final` says that trying again cannot help: counts are lost.
     """
 
     version: int = CONTRACT_VERSION
     run: str
     exit_code: int
     message: str
+    final: bool = False
     verdict: Verdict | None = None
 
 

@@ -12,7 +12,7 @@ from aura_bus import BusError
 from aura_contract.manifest import ManifestError, load_manifest
 from aura_contract.results import Ending, Verdict
 from aura_data.errors import DataError, ServerError
-from aura_replayer.arm.base import ArmLost
+from aura_replayer.arm.base import ArmEmptied, ArmLost
 from aura_replayer.desk import PlanLost
 from aura_replayer.ending import write_ending
 from aura_replayer.merging import merge, wait_for_shards
@@ -73,7 +73,7 @@ def _attempt(options: argparse.Namespace, stop: threading.Event) -> Ending:
         verdict = Run(settings, parts, monitor, stop.is_set).execute()
         return _ended(options, settings, monitor, verdict, stop)
     except (ArmLost, PlanLost, BusError, ServerError) as error:
-        return _failed(monitor, options.run, PART_LOST, str(error))
+        return _failed(monitor, options.run, PART_LOST, str(error), final=isinstance(error, ArmEmptied))
     except (ManifestError, DataError, TracingError) as error:
         return _failed(monitor, options.run, BAD_INPUT, str(error))
     except OSError as error:
@@ -99,10 +99,10 @@ def _ended(
     return Ending(run=options.run, exit_code=0, message=f"{verdict.verdict}: {verdict.reason}", verdict=verdict)
 
 
-def _failed(monitor: Monitor | None, run: str, code: int, message: str) -> Ending:
+def _failed(monitor: Monitor | None, run: str, code: int, message: str, *, final: bool = False) -> Ending:
     if monitor is not None:
         monitor.update(monitor.progress.model_copy(update={"phase": "failed", "message": message}))
-    return Ending(run=run, exit_code=code, message=message)
+    return Ending(run=run, exit_code=code, message=message, final=final)
 
 
 def _settings(options: argparse.Namespace) -> RunSettings:

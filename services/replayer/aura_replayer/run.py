@@ -10,7 +10,7 @@ from aura_contract.results import ArmProgress, Progress, Verdict, WindowRecord
 from aura_data.catalog import open_catalog
 from aura_data.tables import fingerprint
 from aura_evidence.verdict import make_verdict
-from aura_replayer.arm.base import emptied
+from aura_replayer.arm.base import ArmEmptied
 from aura_replayer.arm.sizing import Sizing
 from aura_replayer.book import ArmPlans
 from aura_replayer.context.message import ContextWriter
@@ -131,7 +131,7 @@ class Run:
         for arm, empty in zip(arms, empties, strict=True):
             totals = arm.begin(settings.run, empty, sizing.room)
             if totals.requests < sum(record.requests for record in self._records if record.arm == arm.name):
-                raise emptied(arm.name)
+                raise ArmEmptied(arm.name)
             lane = Lane(arm, totals.requests, totals)
             lane.recorded = max((record.window for record in self._records if record.arm == arm.name), default=-1)
             lane.scores = Scoreboard.of(self._records, arm.name)

@@ -218,6 +218,7 @@ def test_an_arm_that_was_restarted_empty_ends_the_run(parts: Parts, arm: str, se
     sentence = f"Redis of arm {arm} was restarted empty; its counts are lost, start the experiment again"
     fails(replayer if seen else parts.replayer(), 3, sentence)
     fails(parts.replayer(), 3, sentence)
+    assert parts.ending().final, "trying again cannot help"
     assert not (parts.out / "verdict.json").exists()
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from aura_contract.plan import Plan, Policy
 from aura_replayer.arm.limit import Memory, Room
 
-__all__ = ["COUNTERS", "HIT", "Answer", "Arm", "ArmLost", "Batch", "Totals", "decoded", "emptied"]
+__all__ = ["COUNTERS", "HIT", "Answer", "Arm", "ArmEmptied", "ArmLost", "Batch", "Totals", "decoded"]
 
 NO_CODES = np.zeros(0, np.int32)
 HIT = ord("1")
@@ -27,9 +27,11 @@ class ArmLost(RuntimeError):
     """An arm's Redis is gone or was restarted empty: its counts can no longer be trusted."""
 
 
-def emptied(arm: str) -> ArmLost:
-    """A server that remembers nothing of the run it was in."""
-    return ArmLost(f"Redis of arm {arm} was restarted empty; its counts are lost, start the experiment again")
+class ArmEmptied(ArmLost):
+    """An arm's server remembers nothing of the run it was in, so that no attempt after this one can count either."""
+
+    def __init__(self, arm: str) -> None:
+        super().__init__(f"Redis of arm {arm} was restarted empty; its counts are lost, start the experiment again")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from aura_contract.arm import POLICY_KEY, STATE_KEY
 from aura_contract.cache import TtlSpec
 from aura_contract.limits import GuardSpec
 from aura_contract.plan import Plan, Policy
-from aura_replayer.arm.base import COUNTERS, Answer, Batch, Totals, decoded, emptied
+from aura_replayer.arm.base import COUNTERS, Answer, ArmEmptied, Batch, Totals, decoded
 from aura_replayer.arm.limit import Memory, MemoryLimit, Room
 from aura_replayer.arm.server import Server
 
@@ -113,7 +113,7 @@ class EventArm:
         reply = self._guard(self._lane.read_response)
         status, version, pressure, *counts, before, after = reply[:WITHOUT_TRACE]
         if status in (b"foreign", b"gap"):
-            raise emptied(self.name)
+            raise ArmEmptied(self.name)
         if self._limit is not None and self._limit.follow(before, after):
             self._put(self._lane, encode_command("CONFIG", "SET", "maxmemory", self._limit.bytes))
             self._under_way.append(CONFIG_SET)

@@ -10,7 +10,7 @@ from aura_contract.arm import LIBRARY, OWN_KEYS, STATE_KEY
 from aura_contract.connection import refused, tls_fault
 from aura_contract.credentials import credentials
 from aura_contract.manifest import ManifestError
-from aura_replayer.arm.base import ArmLost, emptied
+from aura_replayer.arm.base import ArmEmptied, ArmLost
 
 __all__ = ["Server", "clear"]
 
@@ -44,7 +44,7 @@ class Server:
             raise ArmLost(f"Redis of arm {self._arm} at {self._address} {refused('REDIS')}") from error
         except redis.exceptions.ResponseError as error:
             if NO_FUNCTION in str(error):
-                raise emptied(self._arm) from error
+                raise ArmEmptied(self._arm) from error
             raise ArmLost(f"Redis of arm {self._arm} refuses a call: {error}") from error
         except (redis.exceptions.RedisError, OSError) as error:
             raise ArmLost(self._silent(type(error).__name__)) from error
