@@ -33,8 +33,9 @@ ONE = "give embedded or external, not both"
 class SecretRef(ManifestModel):
     """A Secret in the experiment's namespace.
 
-    Its keys: `username`, `password`, `ca.crt`, and `tls.crt` with `tls.key` for a client certificate; a model server's is
-    `api-key`. A local run has no Secrets: it reads the same values from the environment (`aura_contract.credentials`).
+    Its keys: `username`, `password`, `ca.crt`, and `tls.crt` with `tls.key` for a client certificate; a model server may
+    take `api-key` instead of a password. A local run has no Secrets: it reads the same values from the environment
+    (`aura_contract.credentials`).
     """
 
     name: SecretName

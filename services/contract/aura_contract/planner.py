@@ -100,7 +100,7 @@ class PlannerSpec(ManifestModel):
     placements: tuple[Placement, ...] = Field(
         (), max_length=8, description="Further planners, in other clusters; they share the windows with those here."
     )
-    secret_ref: SecretRef | None = Field(None, description="Secret with the model server's api-key.")
+    secret_ref: SecretRef | None = Field(None, description="Secret with the model server's api-key, and its ca.crt to trust.")
 
     @field_validator("latency")
     @classmethod
