@@ -1,10 +1,8 @@
 """Milvus and Ollama behind TLS and a login: what works, and the sentence and exit code when it does not."""
 
 import base64
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -45,34 +43,11 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Set:
 
 
 @pytest.fixture(scope="module")
-def milvus(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def milvus(milvus_lite: int, certificates: Certificates) -> Iterator[int]:
     """Port of Milvus Lite's server behind TLS and a password."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    folder = tmp_path_factory.mktemp("milvus")
-    argv = [str(Path(sys.executable).with_name("milvus-lite")), "server", "--data-dir", str(folder), "--port", str(port)]
-    server = subprocess.Popen([*argv, "--host", "127.0.0.1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait(port)
-        front = GrpcFront(certificates, port, USER, PASSWORD)
-        yield front.port
-        front.close()
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def _wait(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            assert time.monotonic() < deadline, "Milvus Lite does not start"
-            time.sleep(0.1)
-        else:
-            return
+    front = GrpcFront(certificates, milvus_lite, USER, PASSWORD)
+    yield front.port
+    front.close()
 
 
 LOADABLE = """

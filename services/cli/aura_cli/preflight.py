@@ -5,6 +5,7 @@ from typing import Literal
 
 from aura_cli.errors import InputError
 from aura_contract.experiment import ExperimentSpec
+from aura_contract.redaction import redacted
 from aura_contract.workload import CatalogSpec, SourceSpec, WorkloadSpec
 from aura_data.tables import DataError, TableKind, open_table
 from aura_planner.errors import SetupError
@@ -54,7 +55,7 @@ def _sample(kind: TableKind, spec: WorkloadSpec | CatalogSpec, base: Path, limit
 
 
 def _name(source: SourceSpec, base: Path) -> str:
-    return str(base / source.path) if source.path else str(source.url or source.dataset)
+    return str(base / source.path) if source.path else redacted(str(source.url or source.dataset))
 
 
 def warnings(spec: ExperimentSpec) -> list[str]:
