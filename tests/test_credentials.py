@@ -331,3 +331,30 @@ def test_executor_says_what_is_wrong(front: Front, redis: tuple[int, str], told:
     assert executor_says(front(port, client_certificate=True)) == wants
     told("REDIS", cert=certificates.client, key=certificates.client_key)
     assert executor_says(front(port, client_certificate=True)) == refusal
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (
+            {"password": "secret-word"},
+            "refuses user and password; correct AURA_REDIS_USERNAME and AURA_REDIS_PASSWORD, in Kubernetes the Secret's username and password",
+        ),
+        (
+            {"ca": "other_ca"},
+            "has a certificate that is not trusted (unable to get local issuer certificate); give its CA in AURA_REDIS_CA, in Kubernetes ca.crt",
+        ),
+    ],
+    ids=["password", "ca"],
+)
+def test_run_on_a_redis_that_cannot_be_used(
+    servers: Household, front: Front, told: Set, certificates: Certificates, tmp_path: Path, wrong: dict[str, str], sentence: str
+) -> None:
+    url = start_redis(servers, f"refusing-{tmp_path.name}").url
+    ports = [front(int(url.rpartition(":")[2].removesuffix("/0"))) for _ in range(2)]
+    right = url.partition("://:")[2].partition("@")[0]
+    told("REDIS", password=wrong.get("password", right), ca=getattr(certificates, wrong.get("ca", "ca")))
+    done = run(tmp_path, RUN.format(baseline=ports[0], aura=ports[1], kafka=start_broker(servers).address))
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.splitlines()[-1] == f"aura: Redis of arm baseline at 127.0.0.1:{ports[0]} {sentence}"
+    assert "secret-word" not in done.stdout + done.stderr
