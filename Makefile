@@ -14,6 +14,7 @@ EXECUTOR_SOURCES := $(shell find executor -path executor/target -prune -o \( -na
 CARGO := cd executor && cargo
 PACKAGES := $(wildcard services/*/aura_*) operator/aura_operator
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+SUPPLY_CHAIN = $(BIN)/python requirements/supply_chain.py --tools tools/audit/bin --python $(BIN)/python
 PYTEST_WORKERS ?= 2
 HELM_VERSION := v3.18.6
 PROMETHEUS_VERSION := v0.307.3
@@ -24,7 +25,7 @@ DOCKER_BUILD_ARGS ?=
 E2E_WORKERS ?= 3
 E2E_CASES ?= e2e
 
-.PHONY: help install run test test-python test-rust integration test-cluster e2e lint lint-python lint-rust chaos bench schemas images helm promtool chart-docs lock clean
+.PHONY: help install run test test-python test-rust integration test-cluster e2e lint lint-python lint-rust chaos bench schemas images helm promtool chart-docs lock audit sbom clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,7 +67,7 @@ lint: lint-python lint-rust ## ruff, mypy strict, import-linter, rustfmt, clippy
 lint-python: $(STAMPS)/project
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(PACKAGES) charts/readme.py tests/support $(filter-out %/test_chaos.py,$(wildcard tests/chaos/*.py)) $(wildcard e2e/*.py)
+	$(BIN)/mypy $(PACKAGES) charts/readme.py requirements/supply_chain.py tests/support $(filter-out %/test_chaos.py,$(wildcard tests/chaos/*.py)) $(wildcard e2e/*.py)
 	$(BIN)/lint-imports
 
 lint-rust: toolchain
@@ -98,13 +99,22 @@ lock: $(STAMPS)/project ## Pin the newest versions that pyproject.toml allows, w
 	$(COMPILE) --upgrade --extra dev pyproject.toml requirements/build.in --output-file $(LOCK)
 	@# What the images install is what the tests ran with.
 	$(COMPILE) --constraint $(LOCK) requirements/build.in --output-file requirements/build.txt
+	$(COMPILE) --upgrade requirements/audit.in --output-file requirements/audit.txt
 	$(COMPILE) --constraint $(LOCK) --extra operator pyproject.toml --output-file requirements/operator.txt
 	@# The data set's package wants pandas, but its files are read without it.
 	$(COMPILE) --constraint $(LOCK) --no-emit-package pandas --extra replayer --extra examples --extra tracing pyproject.toml --output-file requirements/replayer.txt
 	$(COMPILE) --constraint $(LOCK) --extra planner --extra ml --extra examples --extra tracing pyproject.toml --output-file requirements/planner.txt
 
+audit: $(STAMPS)/audit toolchain ## Licences of what is shipped, into requirements/licences.json; known vulnerabilities
+	$(SUPPLY_CHAIN) licences
+	@# Where no advisory database answers it says so, which is no finding.
+	$(SUPPLY_CHAIN) vulnerabilities || [ $$? = 3 ]
+
+sbom: $(STAMPS)/audit toolchain ## A CycloneDX bill of materials for each image, into sbom/
+	$(SUPPLY_CHAIN) sbom
+
 clean: ## Remove what these targets made, but not runs/
-	rm -rf $(VENV) $(STAMPS) tools/bin executor/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) $(STAMPS) tools/bin tools/audit sbom executor/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 
 $(STAMPS)/venv: $(LOCK)
 	@mkdir -p $(STAMPS)
@@ -114,6 +124,12 @@ $(STAMPS)/venv: $(LOCK)
 	[ -n "$$python" ] || { echo "make: needs Python 3.11 or newer; install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }; \
 	set -x; "$$python" -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	@touch $@
+
+# In a place of their own: what they need is none of the project's business.
+$(STAMPS)/audit: requirements/audit.txt $(STAMPS)/project
+	$(BIN)/python -m venv tools/audit
+	tools/audit/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
 	@touch $@
 
 $(STAMPS)/project: $(STAMPS)/venv pyproject.toml

@@ -1,12 +1,16 @@
 """Certificates, servers, and an environment without credentials."""
 
 import os
+import sys
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
 import pytest
 from tls_front import Certificates, make_certificates
 
 from aura_cli.embedded import Household
+from aura_cli.embedded.ports import answers, free_port, wait_until
 from aura_contract.credentials import PARTS
 
 
@@ -19,6 +23,16 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Household]:
     with Household(tmp_path_factory.mktemp("logs")) as house:
         yield house
+
+
+@pytest.fixture(scope="session")
+def milvus_lite(servers: Household, tmp_path_factory: pytest.TempPathFactory) -> int:
+    """Port of Milvus Lite's own server, which speaks no TLS and takes no password."""
+    port, folder = free_port(), tmp_path_factory.mktemp("milvus")
+    argv = [str(Path(sys.executable).with_name("milvus-lite")), "server", "--data-dir", str(folder), "--host", "127.0.0.1"]
+    server = servers.start("milvus", "Milvus Lite", [*argv, "--port", str(port)], abrupt=True)
+    wait_until(partial(answers, port), server, 60, lambda: None)
+    return port
 
 
 @pytest.fixture(autouse=True)

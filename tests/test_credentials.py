@@ -23,11 +23,14 @@ from aura_contract.results import Verdict
 from aura_data.catalog import MongoCatalog
 from aura_data.errors import ServerError
 from aura_data.neighbours import MilvusNeighbours
+from aura_planner.reasoners.http import ModelUnreachable
+from aura_planner.reasoners.ollama import OllamaServer
 from aura_replayer.arm.base import ArmLost
 from aura_replayer.arm.event_arm import EventArm
 
 Front = Callable[..., int]
 Set = Callable[..., None]
+FAILURES = (BusError, ArmLost, ServerError, ModelUnreachable)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +79,8 @@ def use(part: Part, port: int) -> None:
         EventArm("aura", f"127.0.0.1:{port}", TtlSpec()).close()
     elif part == "MONGODB":
         MongoCatalog(f"127.0.0.1:{port}").close()
+    elif part == "OLLAMA":
+        OllamaServer(f"127.0.0.1:{port}", "some-model", 0).models(5)
     else:
         MilvusNeighbours(f"127.0.0.1:{port}").close()
 
@@ -86,11 +91,12 @@ def name(part: Part, port: int) -> str:
         "REDIS": f"Redis of arm aura at 127.0.0.1:{port} ",
         "MONGODB": f"MongoDB at 127.0.0.1:{port}: ",
         "MILVUS": f"Milvus at http://127.0.0.1:{port}: ",
+        "OLLAMA": f"Ollama at {'https' if credentials('OLLAMA').tls else 'http'}://127.0.0.1:{port} ",
     }[part]
 
 
 def fails(part: Part, port: int, sentence: str) -> None:
-    with pytest.raises((BusError, ArmLost, ServerError)) as caught:
+    with pytest.raises(FAILURES) as caught:
         use(part, port)
     assert str(caught.value) == name(part, port) + sentence
 
@@ -123,7 +129,7 @@ def test_client_certificate_that_is_missing(
     part: Part, front: Front, redis: tuple[int, str], told: Set, certificates: Certificates
 ) -> None:
     told(part, ca=certificates.ca)
-    with pytest.raises((BusError, ArmLost, ServerError)) as caught:
+    with pytest.raises(FAILURES) as caught:
         use(part, front(redis[0], client_certificate=True))
     assert "wants a client certificate (" in str(caught.value)
     assert str(caught.value).endswith(f"give it in AURA_{part}_CERT and AURA_{part}_KEY, in Kubernetes tls.crt and tls.key")
@@ -132,7 +138,7 @@ def test_client_certificate_that_is_missing(
 @pytest.mark.parametrize("part", PARTS)
 def test_server_that_is_away(part: Part, closed_port: int, told: Set) -> None:
     told(part, tls="true", username="u", password="secret-word")
-    with pytest.raises((BusError, ArmLost, ServerError)) as caught:
+    with pytest.raises(FAILURES) as caught:
         use(part, closed_port)
     assert str(caught.value).startswith(f"{name(part, closed_port)}does not answer")
     assert "secret-word" not in str(caught.value)
@@ -187,7 +193,9 @@ def test_the_manifest_switches_tls_on_and_embedded_parts_have_no_credentials() -
     environment = {f"AURA_{part}_PASSWORD": "p" for part in PARTS} | {"AURA_REDIS_TLS": "true"}
     external = {"external": {"endpoint": "e:1", "tls": True}}
     adopt(DependenciesSpec.model_validate({"mongodb": external}), kafka=True, environment=environment)
-    assert environment == {"AURA_KAFKA_PASSWORD": "p", "AURA_MONGODB_PASSWORD": "p", "AURA_MONGODB_TLS": "true"}
+    # A model server is never embedded in a run on one machine.
+    kept = {f"AURA_{part}_PASSWORD": "p" for part in ("KAFKA", "MONGODB", "OLLAMA")}
+    assert environment == {**kept, "AURA_MONGODB_TLS": "true"}
     assert credentials("MONGODB", environment).tls
 
 
@@ -323,3 +331,30 @@ def test_executor_says_what_is_wrong(front: Front, redis: tuple[int, str], told:
     assert executor_says(front(port, client_certificate=True)) == wants
     told("REDIS", cert=certificates.client, key=certificates.client_key)
     assert executor_says(front(port, client_certificate=True)) == refusal
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (
+            {"password": "secret-word"},
+            "refuses user and password; correct AURA_REDIS_USERNAME and AURA_REDIS_PASSWORD, in Kubernetes the Secret's username and password",
+        ),
+        (
+            {"ca": "other_ca"},
+            "has a certificate that is not trusted (unable to get local issuer certificate); give its CA in AURA_REDIS_CA, in Kubernetes ca.crt",
+        ),
+    ],
+    ids=["password", "ca"],
+)
+def test_run_on_a_redis_that_cannot_be_used(
+    servers: Household, front: Front, told: Set, certificates: Certificates, tmp_path: Path, wrong: dict[str, str], sentence: str
+) -> None:
+    url = start_redis(servers, f"refusing-{tmp_path.name}").url
+    ports = [front(int(url.rpartition(":")[2].removesuffix("/0"))) for _ in range(2)]
+    right = url.partition("://:")[2].partition("@")[0]
+    told("REDIS", password=wrong.get("password", right), ca=getattr(certificates, wrong.get("ca", "ca")))
+    done = run(tmp_path, RUN.format(baseline=ports[0], aura=ports[1], kafka=start_broker(servers).address))
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.splitlines()[-1] == f"aura: Redis of arm baseline at 127.0.0.1:{ports[0]} {sentence}"
+    assert "secret-word" not in done.stdout + done.stderr

@@ -14,6 +14,7 @@ from testcontainers.core.container import DockerContainer
 from tls_front import Certificates
 
 from aura_bus import BusError, ensure_topics
+from aura_cli.embedded.services import find_executor
 
 pytestmark = pytest.mark.integration
 
@@ -113,3 +114,30 @@ def test_certificate_that_is_not_trusted(kafka: str, certificates: Certificates,
 
 def test_tls_that_is_not_set(kafka: str) -> None:
     fails(kafka, "speaks TLS; set AURA_KAFKA_TLS=true, or tls: true beside its endpoint in the manifest")
+
+
+def executor_says(kafka: str) -> str:
+    """What an executor writes before it gives up on its Redis; on Kafka it never does, since a broker may be mended."""
+    argv = [find_executor(), "--kafka", kafka, "--redis", "127.0.0.1:1", "--listen", "127.0.0.1:0", "--redis-timeout", "6"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stderr
+    return done.stderr
+
+
+def test_executor_says_what_is_wrong(kafka: str, certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    speaks_tls = "Kafka does not take our TLS; correct AURA_KAFKA_TLS, AURA_KAFKA_CERT and AURA_KAFKA_KEY"
+    monkeypatch.setenv("AURA_KAFKA_CA", str(certificates.other_ca))
+    untrusted = executor_says(kafka)
+    assert "Kafka has a certificate that is not trusted; give its CA in AURA_KAFKA_CA, in Kubernetes ca.crt" in untrusted
+    assert speaks_tls not in untrusted
+    monkeypatch.setenv("AURA_KAFKA_CA", str(certificates.ca))
+    monkeypatch.setenv("AURA_KAFKA_USERNAME", USER)
+    monkeypatch.setenv("AURA_KAFKA_PASSWORD", "another-word")
+    refused = executor_says(kafka)
+    fix = "correct AURA_KAFKA_USERNAME, AURA_KAFKA_PASSWORD and AURA_KAFKA_MECHANISM"
+    assert f"Kafka refuses user and password; {fix}" in refused
+    assert "another-word" not in refused
+    monkeypatch.setenv("AURA_KAFKA_PASSWORD", PASSWORD)
+    known = executor_says(kafka)
+    assert "Kafka refuses" not in known
+    assert "not trusted" not in known

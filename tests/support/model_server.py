@@ -12,8 +12,11 @@ __all__ = ["model_server"]
 
 
 @contextmanager
-def model_server(model: str, answer: str, seconds: float = 0.0) -> Iterator[str]:
-    """Its url; it has one `model`, which says `answer` after so many seconds, whatever it is asked."""
+def model_server(model: str, answer: str, seconds: float = 0.0, authorization: str = "") -> Iterator[str]:
+    """Its url; it has one `model`, which says `answer` after so many seconds, whatever it is asked.
+
+    With `authorization` it answers 401 to whoever does not send that header.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -25,8 +28,10 @@ def model_server(model: str, answer: str, seconds: float = 0.0) -> Iterator[str]
             self._answer({"message": {"content": answer}, "done": True, "done_reason": "stop"})
 
         def _answer(self, body: dict[str, Any]) -> None:
-            text = json.dumps(body).encode()
-            self.send_response(200)
+            given = self.headers["Authorization"] or ""
+            refused = authorization not in ("", given)
+            text = json.dumps({"error": f"unauthorized: {given}"} if refused else body).encode()
+            self.send_response(401 if refused else 200)
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)

@@ -1,6 +1,5 @@
 """What a pod is told to log in with: environment variables and files from Secrets, never the values themselves."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aura_contract.credentials import PARTS, Part, variable
@@ -9,12 +8,13 @@ from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.builders import endpoints, secrets
 from aura_operator.builders.pod import env, secret_env
 
-__all__ = ["FOLDER", "MONGODB_USER", "Access", "access"]
+__all__ = ["API_KEY", "FOLDER", "MONGODB_USER", "Access", "access"]
 
 FOLDER = "/etc/aura"
 MONGODB_USER = "root"
 
-TEXTS = ("username", "password", "mechanism")
+API_KEY = "api-key"
+TEXTS = {"username": "username", "password": "password", "mechanism": "mechanism", API_KEY: "api_key"}
 FILES = {"ca.crt": "ca", "tls.crt": "cert", "tls.key": "key"}
 
 
@@ -42,6 +42,8 @@ def _part(blueprint: Blueprint, part: Part) -> Access:
     external: External | ExternalArms | None = dependency.external if dependency else None
     if external is not None:
         return _external(blueprint, part, external)
+    if part == "OLLAMA":
+        return _model_server(blueprint)
     return _embedded(blueprint, part) if endpoints.embeds(blueprint, name) else Access()
 
 
@@ -55,21 +57,32 @@ def _embedded(blueprint: Blueprint, part: Part) -> Access:
     return Access()
 
 
+def _model_server(blueprint: Blueprint) -> Access:
+    """What the Secret of `planner.secretRef` has for the server that `planner.endpoint` names."""
+    planner = blueprint.spec.planner
+    if planner.secret_ref is None:
+        return Access()
+    name = "AURA_OPENAI_API_KEY" if planner.backend == "openai" else variable("OLLAMA", "api_key")
+    files = _certificates(blueprint, "OLLAMA", planner.secret_ref.name)
+    return Access((secret_env(name, planner.secret_ref.name, API_KEY),)) + files
+
+
 def _external(blueprint: Blueprint, part: Part, external: External | ExternalArms) -> Access:
     found = env({variable(part, "tls"): "true"}) if external.tls else []
     if external.secret_ref is None:
         return Access(tuple(found))
     secret = external.secret_ref.name
     keys = blueprint.secret_keys.get(secret, frozenset())
-    found += [secret_env(variable(part, text), secret, text) for text in TEXTS if text in keys]
+    found += [secret_env(variable(part, field), secret, key) for key, field in TEXTS.items() if key in keys]
+    return Access(tuple(found)) + _certificates(blueprint, part, secret)
+
+
+def _certificates(blueprint: Blueprint, part: Part, secret: str) -> Access:
+    """The Secret's PEM files, and where the service finds them."""
+    keys, folder = blueprint.secret_keys.get(secret, frozenset()), f"tls/{part.lower()}"
     files = {key: field for key, field in FILES.items() if key in keys}
-    folder = f"tls/{part.lower()}"
-    found += env({variable(part, field): f"{FOLDER}/{folder}/{key}" for key, field in files.items()})
-    return Access(tuple(found), _files(secret, folder, list(files)))
-
-
-def _files(secret: str, folder: str, keys: Sequence[str]) -> tuple[Manifest, ...]:
-    if not keys:
-        return ()
-    items = [{"key": key, "path": f"{folder}/{key}"} for key in keys]
-    return ({"secret": {"name": secret, "items": items}},)
+    if not files:
+        return Access()
+    items = [{"key": key, "path": f"{folder}/{key}"} for key in files]
+    paths = {variable(part, field): f"{FOLDER}/{folder}/{key}" for key, field in files.items()}
+    return Access(tuple(env(paths)), ({"secret": {"name": secret, "items": items}},))

@@ -5,7 +5,7 @@ from itertools import product
 
 from aura_operator.blueprint import KEDA, Blueprint, Manifest
 from aura_operator.builders import door, endpoints, redis
-from aura_operator.builders.endpoints import CLIENTS, EXECUTOR, HTTP_PORT, PLANNER, PORTS, REPLAYER
+from aura_operator.builders.endpoints import CLIENTS, EXECUTOR, HTTP_PORT, LOADER, PLANNER, PORTS, REPLAYER
 from aura_operator.naming import COMPONENT, EXPERIMENT, selector
 
 __all__ = ["build"]
@@ -13,12 +13,16 @@ __all__ = ["build"]
 SCALER: Manifest = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "keda-operator"}}}
 """KEDA's operator, in whatever namespace it was installed."""
 
+DNS_PORTS = (53, 5353)
+"""Of name servers, whose place is not known; OpenShift's pods listen on the second."""
+
 
 def build(blueprint: Blueprint) -> list[Manifest]:
     """A policy that lets nobody in, and for each part one that names its clients.
 
-    Services may open connections to anywhere: logs, external servers and models are the user's, at addresses that only they
-    know. The servers of an experiment answer and never ask, so that they need no way out; Ollama does, for its models.
+    A service whose every server is the experiment's own may connect to those and to nothing else. Where a log, a server or
+    a model is the user's, at an address that only they know, it may connect to anywhere. The servers of an experiment answer
+    and never ask, so that they need no way out; Ollama does, for its models.
     """
     everything = {"podSelector": {"matchLabels": {EXPERIMENT: blueprint.name}}, "policyTypes": ["Ingress"]}
     found = [_policy(blueprint, "default", everything), _services(blueprint)]
@@ -33,6 +37,7 @@ def build(blueprint: Blueprint) -> list[Manifest]:
             if part == endpoints.KAFKA and blueprint.spec.planner.autoscale and KEDA in blueprint.apis:
                 # It asks the broker itself how many contexts wait.
                 found[-1]["spec"]["ingress"][0]["from"].append(SCALER)
+    found += [policy for service in CLIENTS if (policy := _way_out(blueprint, service))]
     return [*found, _door(blueprint)] if blueprint.door or door.needed(blueprint.spec) else found
 
 
@@ -62,15 +67,51 @@ def _server(blueprint: Blueprint, component: str, port: int, clients: Sequence[s
     return _policy(blueprint, component, spec)
 
 
+def _way_out(blueprint: Blueprint, service: str) -> Manifest | None:
+    """Where a service's pods may connect to; None when that may be anywhere."""
+    parts = [part for part in CLIENTS[service] if endpoints.embeds(blueprint, part)]
+    if not parts or _asks_outside(blueprint, service):
+        return None
+    servers = [(redis.components(blueprint) if part == endpoints.REDIS else [part], PORTS[part]) for part in parts]
+    spec = {
+        "podSelector": _pods(blueprint, endpoints.executors(blueprint) if service == EXECUTOR else [service]),
+        "policyTypes": ["Egress"],
+        "egress": [
+            *({"to": [{"podSelector": _pods(blueprint, names)}], "ports": _ports("TCP", port)} for names, port in servers),
+            {"ports": [*_ports("UDP", *DNS_PORTS), *_ports("TCP", *DNS_PORTS)]},
+        ],
+    }
+    return _policy(blueprint, f"{service}-out", spec)
+
+
+def _asks_outside(blueprint: Blueprint, service: str) -> bool:
+    """Whether a service connects to anything that is not the experiment's."""
+    spec, parts = blueprint.spec, CLIENTS[service]
+    named = (getattr(spec.dependencies, part) for part in parts)
+    if any(part is not None and part.external is not None for part in named):
+        return True
+    if service != LOADER and blueprint.settings.tracing_endpoint is not None:
+        return True
+    if service == PLANNER and spec.model_endpoint is not None:
+        return True
+    sources = {REPLAYER: (spec.workload, spec.catalog), PLANNER: (spec.catalog,), LOADER: (spec.catalog,)}.get(service, ())
+    return any(read is not None and read.source.url is not None for read in sources)
+
+
+def _pods(blueprint: Blueprint, names: Sequence[str]) -> Manifest:
+    expression = {"key": COMPONENT, "operator": "In", "values": list(names)}
+    return {"matchLabels": {EXPERIMENT: blueprint.name}, "matchExpressions": [expression]}
+
+
+def _ports(protocol: str, *numbers: int) -> list[Manifest]:
+    return [{"protocol": protocol, "port": number} for number in numbers]
+
+
 def _services(blueprint: Blueprint) -> Manifest:
     """Progress and metrics hold no secrets, and operator and Prometheus live in namespaces that are not known here."""
     names = [REPLAYER, PLANNER, *endpoints.executors(blueprint)]
-    pods = {
-        "matchLabels": {EXPERIMENT: blueprint.name},
-        "matchExpressions": [{"key": COMPONENT, "operator": "In", "values": names}],
-    }
     spec = {
-        "podSelector": pods,
+        "podSelector": _pods(blueprint, names),
         "policyTypes": ["Ingress"],
         "ingress": [{"ports": [{"protocol": "TCP", "port": HTTP_PORT}]}],
     }

@@ -3,14 +3,12 @@
 from aura_operator.blueprint import Blueprint, Manifest, digest
 from aura_operator.builders import endpoints, manifest
 from aura_operator.builders.endpoints import PLANNER
-from aura_operator.builders.pod import env, secret_env
+from aura_operator.builders.pod import env
 from aura_operator.builders.service_pod import LISTEN, MANIFEST, service_pod
 from aura_operator.builders.workload import deployment
 from aura_operator.naming import TEMPLATE_HASH
 
-__all__ = ["API_KEY", "build"]
-
-API_KEY = "api-key"
+__all__ = ["build"]
 
 
 def build(blueprint: Blueprint) -> list[Manifest]:
@@ -54,7 +52,4 @@ def _variables(blueprint: Blueprint) -> list[Manifest]:
         found += env({"AURA_REPLICA_ID": f"{blueprint.place}/$(AURA_POD)"})
     else:
         found.append({"name": "AURA_REPLICA_ID", "valueFrom": name})
-    secret = blueprint.spec.planner.secret_ref
-    if secret is not None:
-        found.append(secret_env("AURA_OPENAI_API_KEY", secret.name, API_KEY))
     return found

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from aura_contract.redaction import redacted
+
 __all__ = ["KubeconfigError", "Login", "parse"]
 
 INVALID, REFUSED = "KubeconfigInvalid", "KubeconfigRefused"
@@ -118,7 +120,7 @@ def _address(server: str) -> None:
     except ValueError:
         fine = False
     if not fine:
-        raise KubeconfigError(INVALID, f"has the server {_shown(server)}; write it like https://203.0.113.7:6443")
+        raise KubeconfigError(INVALID, f"has the server {_shown(redacted(server))}; write it like https://203.0.113.7:6443")
 
 
 def _entry(found: Mapping[str, Any], kind: str, name: object) -> Mapping[str, Any]:

@@ -4,17 +4,27 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aura_contract.dependencies import DependenciesSpec, External, KafkaPart, MilvusPart, MongodbPart, RedisPart, SecretRef
+from aura_contract.dependencies import (
+    DependenciesSpec,
+    External,
+    KafkaPart,
+    MilvusPart,
+    MongodbPart,
+    OllamaPart,
+    RedisPart,
+    SecretRef,
+)
 from aura_contract.placements import Placement
 from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.builders import accounts, door, manifest, planner
-from aura_operator.builders.planner import API_KEY
+from aura_operator.builders.credentials import API_KEY
 from aura_operator.naming import COMPONENT, MANAGED_BY, PLACEMENT, PLACEMENTS_MANAGER, RUN
 
 __all__ = ["Copy", "Placed", "copies", "objects", "place"]
 
-LOGIN_KEYS = ("username", "password", "mechanism", "ca.crt", "tls.crt", "tls.key")
-KAFKA, MONGODB, MILVUS, MODEL = "kafka", "mongodb", "milvus", "model"
+FILES = ("ca.crt", "tls.crt", "tls.key")
+LOGIN_KEYS = ("username", "password", "mechanism", API_KEY, *FILES)
+KAFKA, MONGODB, MILVUS, OLLAMA, MODEL = "kafka", "mongodb", "milvus", "ollama", "model"
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,7 @@ def objects(placed: Placed, data: Mapping[str, Mapping[str, str]]) -> list[Manif
 def copies(home: Blueprint) -> list[Copy]:
     """The Secrets at home that planners log in with, and the keys of them that planners use."""
     parts = home.spec.dependencies
-    servers = {KAFKA: parts.kafka_server, MONGODB: parts.mongodb_server, MILVUS: parts.milvus_server}
+    servers = {KAFKA: parts.kafka_server, MONGODB: parts.mongodb_server, MILVUS: parts.milvus_server, OLLAMA: parts.ollama_server}
     found = [
         Copy(part, server.secret_ref.name, tuple(key for key in LOGIN_KEYS if key in _keys(home, server.secret_ref)))
         for part, server in servers.items()
@@ -112,7 +122,7 @@ def copies(home: Blueprint) -> list[Copy]:
         found.append(Copy(KAFKA, home.child(door.COMPONENT), door.LOGIN))
     secret = home.spec.planner.secret_ref
     if secret is not None:
-        found.append(Copy(MODEL, secret.name, (API_KEY,)))
+        found.append(Copy(MODEL, secret.name, (API_KEY, *(key for key in FILES if key in _keys(home, secret)))))
     return found
 
 
@@ -126,12 +136,13 @@ def _dependencies(placed: Placed, home: Blueprint) -> DependenciesSpec:
     broker = External(endpoint=door.address(home), tls=True, secret_ref=SecretRef(name="x")) if home.door else parts.kafka_server
     kafka = _moved(placed, KAFKA, broker)
     mongodb, milvus = _moved(placed, MONGODB, parts.mongodb_server), _moved(placed, MILVUS, parts.milvus_server)
+    ollama = _moved(placed, OLLAMA, parts.ollama_server)
     return DependenciesSpec(
         redis=RedisPart(),
         kafka=KafkaPart(external=kafka, topic_prefix=parts.kafka.topic_prefix),
         mongodb=MongodbPart(external=mongodb) if mongodb else None,
         milvus=MilvusPart(external=milvus) if milvus else None,
-        ollama=parts.ollama,
+        ollama=OllamaPart(external=ollama) if ollama else None,
     )
 
 

@@ -23,6 +23,7 @@ PORTS = {"redis": 6379, "rediss": 6379, "mongodb": 27017, "http": 80, "https": 4
 PROBE_SECONDS = 3.0
 MODEL_KEY = "api-key"
 KAFKA_SECRET = "spec.dependencies.kafka.external.secretRef"  # noqa: S105 - a field's name
+OLLAMA_SECRET = "spec.dependencies.ollama.external.secretRef"  # noqa: S105 - a field's name
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,9 @@ def secret_troubles(where: str, name: str, keys: frozenset[str] | None) -> Itera
     """What is wrong with a Secret that has `keys`, or that does not exist when they are None."""
     if where == "spec.planner.secretRef":
         needed, enough = MODEL_KEY, bool(keys and MODEL_KEY in keys)
+    elif where == OLLAMA_SECRET:
+        needed = "api-key, or password, or ca.crt, or tls.crt with tls.key"
+        enough = bool(keys and keys & {MODEL_KEY, "password", "ca.crt", "tls.crt"})
     else:
         needed = "password, or ca.crt, or tls.crt with tls.key"
         enough = bool(keys and keys & {"password", "ca.crt", "tls.crt"})

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -308,3 +309,24 @@ def test_services_are_told_where_traces_go(build: Callable[[Blueprint], list[Man
     assert traced["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector.tracing.svc:4318"
     assert traced["OTEL_RESOURCE_ATTRIBUTES"] == "aura.experiment=grocer,k8s.namespace.name=shop"
     assert not {name for name in variables(build(MINIMAL)[-1]) if name.startswith("OTEL_")}
+
+
+OWN_OLLAMA = """
+planner: {backend: ollama, model: m}
+dependencies:
+  ollama: {external: {endpoint: models.example.org, tls: true, secretRef: {name: milvus-login}}}
+"""
+NAMED_OLLAMA = "planner: {backend: ollama, model: m, endpoint: 'https://models.example.org', secretRef: {name: keys}}"
+
+
+def test_planners_log_in_to_an_ollama_of_the_users_own() -> None:
+    spec = MINIMAL_SPEC.replace("planner: {backend: heuristic}", "")
+    found = variables(one(planner.build(blueprint(f"{spec}{OWN_OLLAMA}"))))
+    assert found["AURA_OLLAMA_TLS"] == "true"
+    assert found["AURA_OLLAMA_CA"] == "/etc/aura/tls/ollama/ca.crt"
+    assert found["AURA_OLLAMA_PASSWORD"] == {"secretKeyRef": {"name": "milvus-login", "key": "password"}}
+    with_key = replace(blueprint(f"{spec}{NAMED_OLLAMA}"), secret_keys={"keys": frozenset({"api-key", "ca.crt"})})
+    found = variables(one(planner.build(with_key)))
+    assert found["AURA_OLLAMA_API_KEY"] == {"secretKeyRef": {"name": "keys", "key": "api-key"}}
+    assert found["AURA_OLLAMA_CA"] == "/etc/aura/tls/ollama/ca.crt"
+    assert "AURA_OPENAI_API_KEY" not in found

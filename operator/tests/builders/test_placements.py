@@ -70,6 +70,17 @@ def test_planners_elsewhere_find_kafka_at_its_door_and_topics_under_the_same_nam
     assert yaml.safe_load(other["data"]["experiment.yaml"])["spec"]["dependencies"]["kafka"]["topicPrefix"] == "shop.grocer."
 
 
+def test_planners_elsewhere_have_the_login_of_the_users_own_ollama() -> None:
+    ollama = {"external": {"endpoint": "https://models.example.org", "secretRef": {"name": "milvus-login"}}}
+    spec = yaml.safe_load(with_placement(MINIMAL_SPEC, "{backend: ollama, model: m}"))
+    home = opened(blueprint(yaml.safe_dump({**spec, "dependencies": {"ollama": ollama}})))
+    assert {copy.component: copy.keys for copy in copies(home)}["ollama"] == ("username", "password", "ca.crt")
+    (deployment,) = of("Deployment", built(home))
+    variables = {item["name"]: item for item in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
+    secret = variables["AURA_OLLAMA_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"]
+    assert secret in {item["metadata"]["name"] for item in of("Secret", built(home))}
+
+
 def test_only_the_logins_of_planners_are_copied() -> None:
     assert copies(PLACED_EMBEDDED) == [Copy("kafka", "grocer-kafka-door", ("username", "password", "mechanism", "ca.crt"))]
     assert {copy.component: set(copy.keys) for copy in copies(PLACED_EXTERNAL)} == {

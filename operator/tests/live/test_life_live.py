@@ -7,6 +7,8 @@ import pytest
 from live_cluster import Kubectl, Manifest, Refused, answering, eventually, experiment, listening, make_pod, tell_pod
 from operator_samples import ending, progress, verdict
 
+from aura_contract.dependencies import NO_LOGIN
+
 pytestmark = pytest.mark.cluster
 
 REPLAYER = "127.0.0.77"
@@ -153,6 +155,10 @@ def test_a_status_cannot_be_set_with_the_spec(kubectl: Kubectl) -> None:
             "dependencies.redis.external.endpoints must name a server for every arm: baseline, aura and each control",
         ),
         ({"dependencies": {"kafka": {"embedded": {}, "external": {"endpoint": "k"}}}}, "give embedded or external, not both"),
+        ({"dependencies": {"kafka": {"external": {"endpoint": "u:p@k:9092"}}}}, NO_LOGIN),
+        ({"dependencies": {"mongodb": {"external": {"endpoint": "mongodb+srv://u:p@m/d"}}}}, NO_LOGIN),
+        ({"dependencies": {"redis": {"external": {"endpoints": {"baseline": "a:1", "aura": "redis://:p@b"}}}}}, NO_LOGIN),
+        ({"planner": {"backend": "ollama", "endpoint": "https://token@models.example.org"}}, NO_LOGIN),
     ],
 )
 def test_what_cannot_be_run_is_refused_with_a_reason(kubectl: Kubectl, changes: Manifest, message: str) -> None:

@@ -110,6 +110,14 @@ def test_a_model_servers_secret_needs_an_api_key() -> None:
     assert list(secret_troubles(where, "model", frozenset({"api-key"}))) == []
 
 
+def test_the_secret_of_an_ollama_may_have_a_key_or_a_password_or_a_ca() -> None:
+    where = "spec.dependencies.ollama.external.secretRef"
+    for keys in ({"api-key"}, {"username", "password"}, {"ca.crt"}):
+        assert list(secret_troubles(where, "model", frozenset(keys))) == []
+    message = f"Secret model of {where} lacks the key api-key, or password, or ca.crt, or tls.crt with tls.key; add it"
+    assert list(secret_troubles(where, "model", frozenset({"token"}))) == [Trouble("SecretIncomplete", message)]
+
+
 def test_only_keys_that_hold_something_are_taken_from_a_secret() -> None:
     full = base64.b64encode(b"x").decode()
     secret = {"data": {"password": full, "username": "", "ca.crt": full}}

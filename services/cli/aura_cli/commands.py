@@ -1,6 +1,7 @@
 """What the subcommands do, without the command line around them."""
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -51,9 +52,11 @@ def run_experiment(
         for text in warnings(experiment.spec):
             errors.print(f"aura: warning: {text}", highlight=False, soft_wrap=True, markup=False)
         folder = rundir.prepare(out or rundir.default_folder(experiment), force=force)
+        data = rundir.resolved(manifest)
+        rundir.write_manifest(data, folder)
         server = experiment.spec.dependencies.kafka_server
         plan = RunPlan(
-            manifest=rundir.write_manifest(manifest, folder),
+            manifest=manifest,
             experiment=experiment.metadata.name,
             spec=experiment.spec,
             run=f"{experiment.metadata.name}-{secrets.token_hex(4)}",
@@ -66,6 +69,7 @@ def run_experiment(
         try:
             with Household(folder / "logs") as house:
                 signals.kill = house.kill
+                plan = replace(plan, manifest=rundir.write_private(data, house.folder))
                 with make_view(console) as view:
                     Supervisor(house, plan, view, signals.check).run()
             if plan.spec.workload.shards > 1:
@@ -78,7 +82,7 @@ def run_experiment(
             raise
         finally:
             _clear_servers(errors, experiment.spec)
-        _evidence(console, experiment, manifest, folder, bad_rows, signals)
+        _evidence(console, AuraExperiment.model_validate(data), folder, bad_rows, signals)
 
 
 def simulate_experiment(
@@ -94,31 +98,32 @@ def simulate_experiment(
         for text in warnings(experiment.spec):
             errors.print(f"aura: warning: {text}", highlight=False, soft_wrap=True, markup=False)
         folder = rundir.prepare(out or rundir.default_folder(experiment), force=force)
-        copy = rundir.write_manifest(manifest, folder)
-        settings = RunSettings(load_manifest(copy), folder, f"{experiment.metadata.name}-simulated", folder, bad_rows)
+        data = rundir.resolved(manifest)
+        rundir.write_manifest(data, folder)
+        absolute = AuraExperiment.model_validate(data)
+        settings = RunSettings(absolute, folder, f"{experiment.metadata.name}-simulated", folder, bad_rows)
         try:
             with make_view(console) as view:
                 simulate(settings, Watcher(view), signals)
         except OSError:
             rundir.writable_or_raise(folder)
             raise
-        _evidence(console, experiment, manifest, folder, bad_rows, signals)
+        _evidence(console, absolute, folder, bad_rows, signals)
 
 
 def _evidence(
     console: Console,
     experiment: AuraExperiment,
-    manifest: Path,
     folder: Path,
     bad_rows: Literal["fail", "skip"],
     signals: StopSignals,
 ) -> None:
-    """What stands beside a verdict: ceilings, sensitivity to the planner's time, the report."""
+    """What stands beside a verdict: ceilings, sensitivity to the planner's time, the report; the paths are absolute."""
     from aura_cli.simulation.sensitivity import write_sensitivity  # noqa: PLC0415 - brings the compiled simulator
 
     with console.status("computing ceilings and what a slower planner would lose"):
-        write_ceilings(experiment.spec, manifest.resolve().parent, folder, bad_rows)
-        write_sensitivity(load_manifest(folder / rundir.MANIFEST), folder, bad_rows, signals)
+        write_ceilings(experiment.spec, folder, folder, bad_rows)
+        write_sensitivity(experiment, folder, bad_rows, signals)
     report = write_report(folder)
     show_outcome(console, read_verdict(folder), report)
 

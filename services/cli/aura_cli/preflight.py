@@ -1,21 +1,21 @@
 """What can be known to be wrong before anything is started: files, columns, model servers."""
 
-import json
 from pathlib import Path
 from typing import Literal
 
-from aura_cli.embedded.ports import http_get
 from aura_cli.errors import InputError
 from aura_contract.experiment import ExperimentSpec
+from aura_contract.redaction import redacted
 from aura_contract.workload import CatalogSpec, SourceSpec, WorkloadSpec
 from aura_data.tables import DataError, TableKind, open_table
 from aura_planner.errors import SetupError
 from aura_planner.ml.model import read_model
+from aura_planner.reasoners.http import ModelMisconfigured, ModelUnreachable
+from aura_planner.reasoners.ollama import OllamaServer
 
 __all__ = ["check_files", "warnings"]
 
 SAMPLE_ROWS = 1000
-OLLAMA = "http://127.0.0.1:11434"
 ANSWER_SECONDS = 3.0
 
 
@@ -55,7 +55,7 @@ def _sample(kind: TableKind, spec: WorkloadSpec | CatalogSpec, base: Path, limit
 
 
 def _name(source: SourceSpec, base: Path) -> str:
-    return str(base / source.path) if source.path else str(source.url or source.dataset)
+    return str(base / source.path) if source.path else redacted(str(source.url or source.dataset))
 
 
 def warnings(spec: ExperimentSpec) -> list[str]:
@@ -68,20 +68,18 @@ def _model_warnings(spec: ExperimentSpec) -> list[str]:
     planner = spec.planner
     if planner.backend not in ("ollama", "auto"):
         return []
-    endpoint = (spec.model_endpoint or OLLAMA).rstrip("/").removesuffix("/api")
-    endpoint = endpoint if "://" in endpoint else f"http://{endpoint}"
     otherwise = (
         "the planner falls back to the heuristic" if planner.backend == "auto" else "the windows of arm aura run unplanned"
     )
-    body = http_get(f"{endpoint}/api/tags", ANSWER_SECONDS)
-    if body is None:
-        return [f"Ollama at {endpoint} does not answer, so {otherwise}; start it with `ollama serve`"]
+    server = OllamaServer(spec.model_endpoint, planner.model, spec.seed)
     try:
-        models = {model["name"] for model in json.loads(body)["models"]}
-    except (ValueError, KeyError, TypeError):
-        return [f"{endpoint} does not answer as Ollama does, so {otherwise}; check planner.endpoint"]
+        models = server.models(ANSWER_SECONDS)
+    except ModelMisconfigured as error:
+        return [f"{error}; until then {otherwise}"]
+    except ModelUnreachable:
+        return [f"{server.shown} does not answer, so {otherwise}; start it with `ollama serve`"]
     wanted = planner.model
     if wanted and not {wanted, f"{wanted}:latest"} & models:
         have = ", ".join(sorted(models)[:5]) or "none"
-        return [f"Ollama at {endpoint} has no model {wanted} (it has {have}), so {otherwise}; run `ollama pull {wanted}`"]
+        return [f"{server.shown} has no model {wanted} (it has {have}), so {otherwise}; run `ollama pull {wanted}`"]
     return []

@@ -1,4 +1,4 @@
-"""The folder of a run: made, checked, and given the manifest that every part reads."""
+"""The folder of a run: made, checked, and given a copy of the manifest."""
 
 import datetime
 import shutil
@@ -9,9 +9,10 @@ import yaml
 
 from aura_cli.errors import InputError
 from aura_contract.experiment import AuraExperiment
+from aura_contract.redaction import redacted_manifest
 from aura_replayer.parts import SHARDS
 
-__all__ = ["MANIFEST", "default_folder", "prepare", "resolved", "writable_or_raise", "write_manifest"]
+__all__ = ["MANIFEST", "default_folder", "prepare", "resolved", "writable_or_raise", "write_manifest", "write_private"]
 
 MANIFEST = "experiment.yaml"
 RESULTS = ("windows.jsonl", "plans.jsonl", "receipts.jsonl", "verdict.json", "report.html")
@@ -73,11 +74,24 @@ def resolved(manifest: Path) -> dict[str, Any]:
     return data
 
 
-def write_manifest(manifest: Path, folder: Path) -> Path:
-    """Copy the manifest into the run's folder with its relative paths made absolute; returns the copy."""
-    data, copy = resolved(manifest), folder / MANIFEST
+def write_manifest(data: dict[str, Any], folder: Path) -> None:
+    """Put a manifest's data beside the results, which others may see: without passwords in its addresses."""
     try:
-        copy.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        (folder / MANIFEST).write_text(redacted_manifest(_text(data)), encoding="utf-8")
     except OSError as error:
         raise _cannot_write(folder, error) from error
-    return copy
+
+
+def write_private(data: dict[str, Any], folder: Path) -> Path:
+    """The manifest as the run's own services read it, for this user alone; returns its path."""
+    path = folder / MANIFEST
+    try:
+        path.touch(mode=0o600)
+        path.write_text(_text(data), encoding="utf-8")
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return path
+
+
+def _text(data: dict[str, Any]) -> str:
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)

@@ -200,6 +200,12 @@ def test_an_ollama_that_is_away_is_a_warning(manifest: Path, aura: Aura) -> None
     assert aura("validate", manifest)[::2] == (0, f"aura: warning: {sentence}\n")
 
 
+def test_a_warning_names_a_model_server_without_its_login(manifest: Path, aura: Aura) -> None:
+    change(manifest, "backend: noop", "backend: auto, endpoint: 'http://u:secret-word@127.0.0.1:9'")
+    code, _, err = aura("validate", manifest)
+    assert (code, "Ollama at http://127.0.0.1:9 does not answer" in err, "secret-word" in err) == (0, True, False)
+
+
 def test_auto_says_that_it_falls_back(manifest: Path, aura: Aura) -> None:
     change(manifest, "backend: noop", "backend: auto, endpoint: 'http://127.0.0.1:9'")
     sentence = (

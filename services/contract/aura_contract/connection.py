@@ -5,8 +5,9 @@ import socket
 import ssl
 
 from aura_contract.credentials import Credentials, Part, credentials, variable
+from aura_contract.manifest import ManifestError
 
-__all__ = ["refused", "tls_fault"]
+__all__ = ["key_refused", "refused", "tls_context", "tls_fault"]
 
 SECONDS = 3.0
 FIRST_WORD = 0.5
@@ -21,6 +22,23 @@ def refused(part: Part) -> str:
         f"refuses user and password; correct {variable(part, 'username')} and {variable(part, 'password')}, "
         "in Kubernetes the Secret's username and password"
     )
+
+
+def key_refused(part: Part) -> str:
+    """What to say when a server refuses the API key, or wants one that it was not given."""
+    return f"refuses the API key; correct {variable(part, 'api_key')}, in Kubernetes the Secret's api-key"
+
+
+def tls_context(part: Part, found: Credentials) -> ssl.SSLContext:
+    """A client's side of TLS that trusts the CA, or the system's, and shows the client certificate; raises ManifestError."""
+    try:
+        context = ssl.create_default_context(cafile=found.ca)
+        if found.cert:
+            context.load_cert_chain(found.cert, found.key)
+    except ssl.SSLError as error:
+        names = ", ".join(variable(part, field) for field in ("ca", "cert", "key") if getattr(found, field))
+        raise ManifestError(f"{names} is no PEM file, or certificate and key do not belong together") from error
+    return context
 
 
 def tls_fault(part: Part, address: str) -> str | None:
@@ -52,12 +70,9 @@ def tls_fault(part: Part, address: str) -> str | None:
 
 def _encrypted(part: Part, found: Credentials, host: str, port: int) -> str | None:
     try:
-        context = ssl.create_default_context(cafile=found.ca)
-        if found.cert:
-            context.load_cert_chain(found.cert, found.key)
-    except ssl.SSLError:
-        names = ", ".join(variable(part, field) for field in ("ca", "cert", "key") if getattr(found, field))
-        return f"cannot be trusted: {names} is no PEM file, or certificate and key do not belong together"
+        context = tls_context(part, found)
+    except ManifestError as error:
+        return f"cannot be trusted: {error}"
     try:
         _shake_hands(context, host, port)
     except ssl.SSLCertVerificationError as error:

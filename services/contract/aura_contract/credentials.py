@@ -10,15 +10,16 @@ from aura_contract.manifest import ManifestError
 
 __all__ = ["PARTS", "Credentials", "Part", "adopt", "credentials", "variable"]
 
-Part = Literal["KAFKA", "REDIS", "MONGODB", "MILVUS"]
-PARTS: tuple[Part, ...] = ("KAFKA", "REDIS", "MONGODB", "MILVUS")
+Part = Literal["KAFKA", "REDIS", "MONGODB", "MILVUS", "OLLAMA"]
+PARTS: tuple[Part, ...] = ("KAFKA", "REDIS", "MONGODB", "MILVUS", "OLLAMA")
 
-FIELDS = ("tls", "username", "password", "mechanism", "ca", "cert", "key")
+FIELDS = ("tls", "username", "password", "mechanism", "api_key", "ca", "cert", "key")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a client needs besides the address; `ca`, `cert` and `key` are paths of PEM files, `mechanism` is Kafka's SASL's.
+    """What a client needs besides the address; `ca`, `cert` and `key` are paths of PEM files, `mechanism` is Kafka's SASL's,
+    `api_key` is what a model server takes as a bearer token.
 
     `tls` is on when the variable is `true`, or when a CA or a client certificate is given.
     """
@@ -27,12 +28,13 @@ class Credentials:
     username: str | None = None
     password: str | None = None
     mechanism: str | None = None
+    api_key: str | None = None
     ca: str | None = None
     cert: str | None = None
     key: str | None = None
 
     def __repr__(self) -> str:
-        """Without the password, since objects end up in logs."""
+        """Without password and key, since objects end up in logs."""
         return f"Credentials(tls={self.tls}, username={self.username!r}, ca={self.ca!r}, cert={self.cert!r})"
 
 
@@ -42,7 +44,7 @@ def variable(part: Part, field: str) -> str:
 
 
 def credentials(part: Part, environment: Mapping[str, str] | None = None) -> Credentials:
-    """The credentials of a part from AURA_PART_{TLS,USERNAME,PASSWORD,MECHANISM,CA,CERT,KEY}; absent and empty are the same.
+    """The credentials of a part from AURA_PART_{TLS,USERNAME,PASSWORD,MECHANISM,API_KEY,CA,CERT,KEY}; an empty one is absent.
 
     Raises ManifestError for a file that cannot be read, and for a certificate without its key or the other way round.
     """
@@ -63,7 +65,7 @@ def adopt(dependencies: DependenciesSpec, *, kafka: bool, environment: MutableMa
     """Make the environment of this process and its children fit a manifest's servers; in Kubernetes the operator does it.
 
     A part that is external with `tls: true` gets AURA_PART_TLS, and one that is embedded has no credentials. `kafka` tells
-    that the broker is the user's though the manifest does not say so.
+    that the broker is the user's though the manifest does not say so; a model server always is.
     """
     values = os.environ if environment is None else environment
     servers = {
@@ -71,11 +73,12 @@ def adopt(dependencies: DependenciesSpec, *, kafka: bool, environment: MutableMa
         "REDIS": dependencies.redis.external,
         "MONGODB": dependencies.mongodb_server,
         "MILVUS": dependencies.milvus_server,
+        "OLLAMA": dependencies.ollama_server,
     }
     for part in PARTS:
         server = servers[part]
         if server is not None and server.tls:
             values[variable(part, "tls")] = "true"
-        elif server is None and not (part == "KAFKA" and kafka):
+        elif server is None and part != "OLLAMA" and not (part == "KAFKA" and kafka):
             for field in FIELDS:
                 values.pop(variable(part, field), None)

@@ -7,6 +7,8 @@ from pydantic import Field, StringConstraints, model_validator
 from aura_contract.base import ManifestModel, rules
 
 __all__ = [
+    "LOGIN",
+    "NO_LOGIN",
     "DependenciesSpec",
     "Embedded",
     "External",
@@ -28,13 +30,17 @@ Address = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 Brought = TypeVar("Brought")
 
 ONE = "give embedded or external, not both"
+LOGIN = "^([a-z][a-z0-9+.-]*://)?[^/?#]*@"
+NO_LOGIN = "an endpoint has a user or a password in it, which all see who see the experiment; name a Secret in secretRef instead"
+"""A rule of the API server alone: a manifest on one machine is the user's own file."""
 
 
 class SecretRef(ManifestModel):
     """A Secret in the experiment's namespace.
 
-    Its keys: `username`, `password`, `ca.crt`, and `tls.crt` with `tls.key` for a client certificate; a model server's is
-    `api-key`. A local run has no Secrets: it reads the same values from the environment (`aura_contract.credentials`).
+    Its keys: `username`, `password`, `ca.crt`, and `tls.crt` with `tls.key` for a client certificate; a model server may
+    take `api-key` instead of a password. A local run has no Secrets: it reads the same values from the environment
+    (`aura_contract.credentials`).
     """
 
     name: SecretName
@@ -58,6 +64,8 @@ class Embedded(ManifestModel):
 class External(ManifestModel):
     """A server that the user brings."""
 
+    model_config = rules((f"!self.endpoint.matches('{LOGIN}')", NO_LOGIN))
+
     endpoint: Address
     tls: bool = Field(False, description="Encrypt the connection; the Secret's ca.crt is trusted when it has one.")
     secret_ref: SecretRef | None = None
@@ -65,6 +73,8 @@ class External(ManifestModel):
 
 class ExternalArms(ManifestModel):
     """Redis servers that the user brings, one for each arm: an arm needs all of a server's memory for itself."""
+
+    model_config = rules((f"self.endpoints.all(arm, !self.endpoints[arm].matches('{LOGIN}'))", NO_LOGIN))
 
     endpoints: dict[str, Address] = Field(min_length=1, max_length=16, description="HOST:PORT of each arm, by the arm's name.")
     tls: bool = Field(False, description="Encrypt the connection; the Secret's ca.crt is trusted when it has one.")

@@ -6,6 +6,7 @@ import yaml
 from pydantic import ValidationError
 
 from aura_contract.experiment import AuraExperiment
+from aura_contract.redaction import redacted
 
 __all__ = ["ManifestError", "load_manifest", "parse_manifest"]
 
@@ -54,5 +55,6 @@ def _sentence(item: object) -> str:
         return "is required"
     message = str(error["msg"]).removeprefix("Value error, ")
     value = error.get("input")
+    value = redacted(value) if isinstance(value, str) else value
     shown = f" (got {value!r})" if isinstance(value, str | int | float) else ""
     return f"{message[:1].lower()}{message[1:]}{shown}"

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from aura_contract.base import ManifestModel, rules
-from aura_contract.dependencies import SecretRef
+from aura_contract.dependencies import LOGIN, NO_LOGIN, SecretRef
 from aura_contract.placements import Placement
 from aura_contract.quantities import SHARE, parse_share
 
@@ -79,12 +79,13 @@ class PlannerSpec(ManifestModel):
         ("self.backend != 'openai' || (has(self.endpoint) && has(self.model))", NEEDS_MODEL),
         ("self.backend != 'ml' || has(self.modelFile)", NEEDS_MODEL_FILE),
         ("!has(self.autoscale) || !has(oldSelf.autoscale) || self.replicas == oldSelf.replicas", AUTOSCALED),
+        (f"!has(self.endpoint) || !self.endpoint.matches('{LOGIN}')", NO_LOGIN),
         ("self.placements.all(one, self.placements.exists_one(other, other.name == one.name))", PLACED_TWICE),
     )
 
     backend: BackendName = "auto"
     model: str | None = Field(None, description="Model name for ollama and openai, such as llama3.2:1b.")
-    endpoint: str | None = Field(None, description="Base url of the model server.")
+    endpoint: str | None = Field(None, max_length=2048, description="Base url of the model server.")
     style: Literal["levers", "keys"] = "levers"
     mode: Literal["lockstep", "async"] = "lockstep"
     latency: str = Field(
@@ -100,7 +101,7 @@ class PlannerSpec(ManifestModel):
     placements: tuple[Placement, ...] = Field(
         (), max_length=8, description="Further planners, in other clusters; they share the windows with those here."
     )
-    secret_ref: SecretRef | None = Field(None, description="Secret with the model server's api-key.")
+    secret_ref: SecretRef | None = Field(None, description="Secret with the model server's api-key, and its ca.crt to trust.")
 
     @field_validator("latency")
     @classmethod

@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import os
 import re
 import threading
 from collections import Counter
@@ -51,6 +52,8 @@ class Connection:
         self.client: Any = self._connect(uri)
 
     def _connect(self, uri: str) -> Any:
+        # Its C library writes failed handshakes to standard error, beside the sentence that says what to do.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from pymilvus import MilvusClient  # noqa: PLC0415 - takes a second and is often not needed
 
         if self._embedded is None:
@@ -79,7 +82,8 @@ class Connection:
         except (DataError, ManifestError):
             raise
         except MilvusException as error:
-            text = str(error.message)
+            # While it connects, pymilvus tells what the server said only in the cause.
+            text = f"{error.message} {getattr(error.__cause__, 'details', str)() or ''}".strip()
             if _UNAUTHENTICATED.search(text):
                 raise ServerError(f"{self.name}: {refused('MILVUS')}") from error
             if not _DOWN.search(text):

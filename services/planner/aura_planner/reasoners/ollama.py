@@ -3,7 +3,7 @@
 from typing import Any
 
 from aura_planner.prompt import Prompt
-from aura_planner.reasoners.http import ModelHttp, ModelRefused, ModelTimeout, ModelUnreachable
+from aura_planner.reasoners.http import ModelHttp, ModelMisconfigured, ModelRefused, ModelTimeout, ModelUnreachable
 from aura_planner.reasoners.model import Reply
 
 __all__ = ["DEFAULT_ENDPOINT", "DEFAULT_MODEL", "OllamaServer"]
@@ -13,6 +13,7 @@ DEFAULT_MODEL = "llama3.2:1b"
 CONTEXT_TOKENS = 4096
 KEEP_ALIVE = "30m"
 CHECK_S = 2.0
+LOGIN_STATUS = frozenset({401, 403})
 
 
 class OllamaServer:
@@ -28,15 +29,31 @@ class OllamaServer:
         """`ollama/MODEL`."""
         return f"ollama/{self._model}"
 
+    @property
+    def shown(self) -> str:
+        """`Ollama at URL`, without user and password."""
+        return self._http.shown
+
+    def models(self, seconds: float) -> set[str]:
+        """Names of the models that the server has; raises ModelUnreachable, or one of its kinds, with a sentence."""
+        try:
+            found = self._http.get("/api/tags", seconds)
+            return {str(model["name"]) for model in found["models"]}
+        except ModelRefused as error:
+            raise self._refusal(error) from error
+        except ModelTimeout as error:
+            raise ModelUnreachable(str(error)) from error
+        except (TypeError, KeyError) as error:
+            raise ModelMisconfigured(f"{self.shown} does not answer as Ollama does; check the endpoint") from error
+
     def problem(self) -> str | None:
         """What is wrong with the server or the model, in one sentence; None when it can be used."""
         try:
-            found = self._http.get("/api/tags", CHECK_S)
-            names = {str(model["name"]) for model in found["models"]}
-        except (ModelUnreachable, ModelTimeout, ModelRefused):
-            return f"{self._http.shown} does not answer"
-        except (TypeError, KeyError):
-            return f"{self._http.shown} does not answer as Ollama does; check the endpoint"
+            names = self.models(CHECK_S)
+        except ModelMisconfigured as error:
+            return str(error)
+        except ModelUnreachable:
+            return f"{self.shown} does not answer"
         return None if {self._model, f"{self._model}:latest"} & names else self._missing()
 
     def chat(self, prompt: Prompt, max_tokens: int, deadline: float) -> Reply:
@@ -54,7 +71,12 @@ class OllamaServer:
         except ModelRefused as error:
             if error.status == 404 and "model" in error.detail:
                 raise ModelUnreachable(self._missing()) from error
-            raise ModelUnreachable(f"{self._http.shown} answered with {error}") from error
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: ModelRefused) -> ModelUnreachable:
+        if error.status in LOGIN_STATUS:
+            return ModelMisconfigured(self._http.refusal)
+        return ModelUnreachable(f"{self.shown} answered with {error}")
 
     def _reply(self, found: Any) -> Reply:
         try:

@@ -13,13 +13,12 @@ API_KEY_VARIABLE = "AURA_OPENAI_API_KEY"
 
 
 class OpenAiServer:
-    """One model behind `ENDPOINT/v1/chat/completions`, see ChatServer. The key comes from the environment alone."""
+    """One model behind `ENDPOINT/v1/chat/completions`, see ChatServer. What it logs in with comes from the environment."""
 
     def __init__(self, endpoint: str, model: str, seed: int) -> None:
-        self._key = os.environ.get(API_KEY_VARIABLE, "")
         base = endpoint.rstrip("/").removesuffix("/chat/completions")
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else None
-        self._http = ModelHttp("The model server", base if base.endswith("/v1") else f"{base}/v1", headers)
+        key = os.environ.get(API_KEY_VARIABLE)
+        self._http = ModelHttp("The model server", base if base.endswith("/v1") else f"{base}/v1", key)
         self._model = model
         self._seed = seed
         self._form = 0
@@ -67,5 +66,4 @@ class OpenAiServer:
     def _refusal(self, error: ModelRefused) -> str:
         if error.status in {401, 403}:
             return f"{self._http.shown} refused the API key (HTTP {error.status}); set {API_KEY_VARIABLE}"
-        detail = error.detail.replace(self._key, "***") if self._key else error.detail
-        return f"{self._http.shown} answered with HTTP {error.status}: {detail}"
+        return f"{self._http.shown} answered with {error}"
