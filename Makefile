@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 LOCK := requirements/dev.txt
 EXECUTOR := executor/target/release/aura-executor
-EXECUTOR_SOURCES := $(shell find executor -path executor/target -prune -o \( -name '*.rs' -o -name 'Cargo.*' -o -name '*.toml' \) -type f -print 2>/dev/null)
+EXECUTOR_SOURCES := $(shell find executor \( -path executor/target -o -path executor/fuzz \) -prune -o \( -name '*.rs' -o -name 'Cargo.*' -o -name '*.toml' \) -type f -print 2>/dev/null)
 CARGO := cd executor && cargo
 PACKAGES := $(wildcard services/*/aura_*) operator/aura_operator
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
@@ -24,8 +24,12 @@ IMAGE_TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 DOCKER_BUILD_ARGS ?=
 E2E_WORKERS ?= 3
 E2E_CASES ?= e2e
+HOSTILE_MESSAGES ?= 1000000
+HOSTILE_SEED ?= 1
+FUZZ_RUNS ?= 1000000
+FUZZ_SEED ?= 1
 
-.PHONY: help install run test test-python test-rust integration test-cluster e2e lint lint-python lint-rust chaos bench schemas images helm promtool chart-docs lock audit sbom clean
+.PHONY: help install run test test-python test-rust integration test-cluster e2e hostile fuzz lint lint-python lint-rust chaos bench schemas images helm promtool chart-docs lock audit sbom clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +66,20 @@ e2e: install ## Tests in a kind cluster of their own; what failed leaves its log
 	@[ -n "$(filter-out 0,$(E2E_REUSE))" ] || $(MAKE) --no-print-directory images
 	$(BIN)/pytest $(E2E_CASES) -m e2e -n $(E2E_WORKERS) --maxschedchunk 1 --timeout 900
 
+hostile: install ## A million hostile messages through broker, executor and arm, and a million hostile answers through the planner's readers
+	PYTHONPATH=tests/support $(BIN)/python tests/support/hostile_drive.py --messages $(HOSTILE_MESSAGES) --seed $(HOSTILE_SEED)
+	AURA_HOSTILE_LOTS=200 $(BIN)/pytest -n $(PYTEST_WORKERS) --timeout 900 services/planner/tests/test_hostile_answers.py
+
+# A crate of its own, which builds anew with a sanitizer; FUZZ_RUNS inputs a target, bounded in time and memory.
+fuzz: toolchain ## Fuzz what the executor makes of a message; needs a nightly toolchain of Rust
+	@cargo +nightly --version >/dev/null 2>&1 || { echo "make fuzz: needs a nightly toolchain; run rustup toolchain install nightly" >&2; exit 1; }
+	@cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz --locked
+	$(BIN)/python executor/fuzz/seeds.py executor/fuzz/corpus/message
+	@mkdir -p executor/fuzz/corpus/plan
+	for target in message plan; do \
+		(cd executor/fuzz && cargo +nightly fuzz run $$target -- -runs=$(FUZZ_RUNS) -seed=$(FUZZ_SEED) -max_len=8192 -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=256); \
+	done
+
 lint: lint-python lint-rust ## ruff, mypy strict, import-linter, rustfmt, clippy
 
 lint-python: $(STAMPS)/project
@@ -72,6 +90,7 @@ lint-python: $(STAMPS)/project
 
 lint-rust: toolchain
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 chaos: install ## Ten minutes of short runs with parts killed, paused and cut off; CHAOS="--faults 1000" for more (docs/reliability.md)

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::json;
 use crate::plan::{ActionCounts, CONTRACT_VERSION, Plan, Prefetch};
+use crate::text;
 
 /// Keys of an arm's items begin with this; no other key is ever touched.
 pub const KEY_PREFIX: &str = "item:";
@@ -59,12 +60,14 @@ impl PlanFault {
     }
 }
 
-/// A message that is no plan; `plan` holds what could be read of its envelope, so that its sender recognises the answer.
+/// A message that is no plan; `plan` holds what could be read of its envelope, so that its sender recognises the answer, and
+/// `requested` what it asked for as far as that is known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refused {
     pub fault: PlanFault,
     pub detail: String,
     pub plan: Plan,
+    pub requested: ActionCounts,
 }
 
 /// Checks one message of the plan topic.
@@ -72,18 +75,23 @@ pub struct Refused {
 /// # Errors
 /// [`Refused`] when the whole message is unusable; single actions that are refused are counted in [`Admissible`].
 pub fn admissible(payload: &[u8], caps: &Caps) -> Result<Admissible, Box<Refused>> {
-    let refuse = |fault, detail, plan| Err(Box::new(Refused { fault, detail, plan }));
+    let refuse = |fault, detail: String, mut plan: Plan| {
+        let requested = asked_for(&plan);
+        (plan.evict, plan.prefetch) = (Vec::new(), Vec::new());
+        // Parsers quote what they do not understand, however long it is.
+        Err(Box::new(Refused { fault, detail: text::cut(&detail, text::DETAIL_CHARS).to_owned(), plan, requested }))
+    };
     if payload.len() > MAX_PLAN_BYTES {
         let detail = format!("{} bytes, at most {MAX_PLAN_BYTES}", payload.len());
         return refuse(PlanFault::TooLarge, detail, Plan::default());
     }
-    let text = match json::check(payload) {
-        Ok(text) => text,
+    let payload = match json::check(payload) {
+        Ok(payload) => payload,
         Err(detail) => return refuse(PlanFault::NotJson, detail, Plan::default()),
     };
-    let plan = match Plan::from_json(text) {
+    let plan = match Plan::from_json(payload) {
         Ok(plan) => plan,
-        Err(detail) => return refuse(PlanFault::Schema, detail, envelope_of(text)),
+        Err(detail) => return refuse(PlanFault::Schema, detail, envelope_of(payload)),
     };
     if ![CONTRACT_VERSION, CONTRACT_VERSION - 1].contains(&plan.version.0) {
         let detail = format!("version {}, this executor reads {CONTRACT_VERSION}", plan.version.0);
@@ -93,9 +101,9 @@ pub fn admissible(payload: &[u8], caps: &Caps) -> Result<Admissible, Box<Refused
 }
 
 fn actions(mut plan: Plan, caps: &Caps) -> Admissible {
+    let requested = asked_for(&plan);
     let evict = std::mem::take(&mut plan.evict);
     let prefetch = std::mem::take(&mut plan.prefetch);
-    let requested = ActionCounts { evict: evict.len() as u64, prefetch: prefetch.len() as u64 };
     let mut refused = BTreeMap::new();
     let (keep_evict, keep_prefetch) = {
         let mut seen = HashSet::new();
@@ -114,6 +122,10 @@ fn actions(mut plan: Plan, caps: &Caps) -> Admissible {
         action.ttl = ttl;
     }
     Admissible { plan, requested, evict: chosen(evict, &keep_evict), prefetch, clamped, refused }
+}
+
+fn asked_for(plan: &Plan) -> ActionCounts {
+    ActionCounts { evict: plan.evict.len() as u64, prefetch: plan.prefetch.len() as u64 }
 }
 
 fn kept<'a, T>(
@@ -167,8 +179,8 @@ fn key_fault(key: &str, seen: &HashSet<&str>) -> Option<&'static str> {
 }
 
 /// What can be read of the envelope of a message that breaks the schema.
-fn envelope_of(text: &str) -> Plan {
-    let Ok(Value::Object(fields)) = serde_json::from_str(text) else {
+fn envelope_of(payload: &str) -> Plan {
+    let Ok(Value::Object(fields)) = serde_json::from_str(payload) else {
         return Plan::default();
     };
     let word = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);

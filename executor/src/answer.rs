@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::job::{Outcome, Report, Work};
 use crate::plan::{ActionCounts, CONTRACT_VERSION, DeadLetter, Plan, Receipt};
+use crate::text::{NAME_CHARS, cut};
+
+/// Longest message key that answers repeat.
+pub const MAX_KEY_BYTES: usize = 1024;
 
 /// What was carried out and what was not, by reason; a plan refused as a whole has neither.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,7 +41,7 @@ pub fn receipt(report: &Report, our_arm: &str, our_shard: i64) -> Option<Receipt
     let job = &report.job;
     let (plan, requested, clamped): (&Plan, _, _) = match &job.work {
         Work::Skip(_) => return None,
-        Work::Refuse(refused) => (&refused.plan, requested_by(&refused.plan), 0),
+        Work::Refuse(refused) => (&refused.plan, refused.requested, 0),
         Work::Nothing(found) | Work::Apply(found) => (&found.plan, found.requested, found.clamped),
     };
     let (outcome, reason, counts) = match &report.outcome {
@@ -50,12 +54,12 @@ pub fn receipt(report: &Report, our_arm: &str, our_shard: i64) -> Option<Receipt
     Some(Receipt {
         version: CONTRACT_VERSION,
         plan_id: Some(job.plan_id.clone()),
-        run: plan.run.clone(),
-        arm: Some(plan.arm.clone().unwrap_or_else(|| our_arm.to_owned())),
+        run: name(plan.run.as_deref()),
+        arm: name(plan.arm.as_deref()).or_else(|| Some(our_arm.to_owned())),
         window: plan.window,
         // A message that names another one is not answered, and one that cannot be read names none.
         shard: our_shard,
-        planner: plan.planner.clone(),
+        planner: name(plan.planner.as_deref()),
         outcome: outcome.to_owned(),
         reason,
         requested,
@@ -88,6 +92,12 @@ pub fn dead_letter(report: &Report, topic: &str) -> Option<DeadLetter> {
     })
 }
 
-fn requested_by(plan: &Plan) -> ActionCounts {
-    ActionCounts { evict: plan.evict.len() as u64, prefetch: plan.prefetch.len() as u64 }
+/// The message key of a report's answers: that of the plan, which keeps them in order, unless it is none that we make.
+#[must_use]
+pub fn key(report: &Report) -> Option<&[u8]> {
+    report.job.source.key.as_deref().filter(|key| key.len() <= MAX_KEY_BYTES)
+}
+
+fn name(said: Option<&str>) -> Option<String> {
+    said.map(|name| cut(name, NAME_CHARS).to_owned())
 }

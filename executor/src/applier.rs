@@ -11,11 +11,12 @@ use redis::RedisResult;
 use redis::aio::MultiplexedConnection;
 use tokio::sync::{mpsc, watch};
 
-use crate::job::{Applied, Job, Outcome, Reply, Report, Work};
+use crate::job::{Applied, Job, Outcome, Reply, Report, Work, not_worth_waiting_for};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::redis_link::{Answer, RedisLink, Stop};
 use crate::redis_server::explained;
+use crate::text::{DETAIL_CHARS, cut};
 use crate::{arm, plain, traces};
 
 const FIRST_EARLY_PAUSE: Duration = Duration::from_millis(1);
@@ -49,6 +50,7 @@ type Flight = Pin<Box<MaybeDone<BoxFuture<'static, Sent>>>>;
 /// Takes jobs, gives reports, both in the order of the topic.
 pub struct Applier {
     mode: Mode,
+    max_ahead_ms: i64,
     link: RedisLink,
     jobs: mpsc::Receiver<Job>,
     held: Option<Job>,
@@ -73,10 +75,11 @@ enum Next {
 }
 
 impl Applier {
-    /// An applier between two channels.
+    /// An applier between two channels; a plan further ahead of the arm's clock than `max_ahead_ms` is not waited for.
     #[must_use]
     pub fn new(
         mode: Mode,
+        max_ahead_ms: i64,
         link: RedisLink,
         jobs: mpsc::Receiver<Job>,
         reports: mpsc::Sender<Report>,
@@ -84,7 +87,20 @@ impl Applier {
         stop: watch::Receiver<bool>,
     ) -> Self {
         let (memory, waited_until) = (Memory::default(), Instant::now());
-        Self { mode, link, jobs, held: None, reports, metrics, stop, memory, proven: false, clock: None, waited_until }
+        Self {
+            mode,
+            max_ahead_ms,
+            link,
+            jobs,
+            held: None,
+            reports,
+            metrics,
+            stop,
+            memory,
+            proven: false,
+            clock: None,
+            waited_until,
+        }
     }
 
     /// Works until asked to stop; plans that were sent to Redis by then are still answered.
@@ -220,7 +236,7 @@ impl Applier {
                                 self.link.answered();
                                 self.settle(job, reply, false).await;
                             }
-                            Some(Answer::Refused(detail)) => self.refuse(job, "redis_error", detail).await,
+                            Some(Answer::Refused(detail)) => self.refuse(job, "redis_error", &detail).await,
                             _ => self.alone(job, false).await?,
                         },
                         _ => self.report_simple(job).await,
@@ -250,6 +266,11 @@ impl Applier {
             match send(self.mode, &mut connection, &jobs).await.map(|mut answers| answers.pop()) {
                 Ok(Some(Answer::Reply(Reply::Early { now_ms }))) => {
                     self.link.answered();
+                    if let Some((reason, detail)) = not_worth_waiting_for(&jobs[0], now_ms, self.max_ahead_ms) {
+                        let [job] = jobs;
+                        self.refuse(job, reason, &detail).await;
+                        return Ok(());
+                    }
                     self.saw_clock(&jobs[0], now_ms);
                     self.nap(pause).await?;
                     pause = (pause * 2).min(LONGEST_EARLY_PAUSE);
@@ -272,8 +293,8 @@ impl Applier {
         self.proven = true;
         match last {
             Some(Answer::Reply(reply)) => self.settle(job, reply, again).await,
-            Some(Answer::Refused(detail)) => self.refuse(job, "redis_error", detail).await,
-            _ => self.refuse(job, "redis_error", "no answer".to_owned()).await,
+            Some(Answer::Refused(detail)) => self.refuse(job, "redis_error", &detail).await,
+            _ => self.refuse(job, "redis_error", "no answer").await,
         }
         Ok(())
     }
@@ -297,11 +318,11 @@ impl Applier {
             Reply::Duplicate { before, .. } if again => Outcome::Applied(before),
             Reply::Duplicate { before, same_source } => self.memory.judge(&job, before, same_source),
             Reply::Expired { now_ms } => {
-                refusal("expired", format!("the arm's clock stands at {now_ms} ms, after the plan's expires_at"))
+                refusal("expired", &format!("the arm's clock stands at {now_ms} ms, after the plan's expires_at"))
             }
-            Reply::Vetoed => refusal("vetoed", "the guard of the run refused the plan".to_owned()),
-            Reply::ForeignRun => refusal("foreign_run", "the arm serves another run".to_owned()),
-            Reply::Early { .. } => refusal("redis_error", "early".to_owned()),
+            Reply::Vetoed => refusal("vetoed", "the guard of the run refused the plan"),
+            Reply::ForeignRun => refusal("foreign_run", "the arm serves another run"),
+            Reply::Early { .. } => refusal("redis_error", "early"),
         };
         if let Outcome::Applied(Applied { now_ms: Some(now_ms), .. }) = outcome {
             self.saw_clock(&job, now_ms);
@@ -310,7 +331,7 @@ impl Applier {
         self.report(job, outcome).await;
     }
 
-    async fn refuse(&mut self, job: Job, reason: &'static str, detail: String) {
+    async fn refuse(&mut self, job: Job, reason: &'static str, detail: &str) {
         self.report(job, refusal(reason, detail)).await;
     }
 
@@ -318,13 +339,14 @@ impl Applier {
     async fn report_simple(&mut self, job: Job) {
         let outcome = match &job.work {
             Work::Skip(skip) => Outcome::Skipped(*skip),
-            Work::Refuse(refused) => refusal(refused.fault.word(), refused.detail.clone()),
+            Work::Refuse(refused) => refusal(refused.fault.word(), &refused.detail),
             Work::Nothing(_) | Work::Apply(_) => Outcome::Applied(Applied::default()),
         };
         self.report(job, outcome).await;
     }
 
-    async fn report(&mut self, job: Job, outcome: Outcome) {
+    async fn report(&mut self, mut job: Job, outcome: Outcome) {
+        job.work.lighten();
         let elapsed = job.source.received.max(self.waited_until).elapsed();
         if !matches!(outcome, Outcome::Skipped(_)) {
             self.metrics.took(elapsed.as_secs_f64());
@@ -350,6 +372,7 @@ async fn front(flights: &mut VecDeque<Flight>) {
     }
 }
 
-fn refusal(reason: &'static str, detail: String) -> Outcome {
-    Outcome::Refused { reason, detail }
+fn refusal(reason: &'static str, detail: &str) -> Outcome {
+    // Redis, too, may quote what it was sent.
+    Outcome::Refused { reason, detail: cut(detail, DETAIL_CHARS).to_owned() }
 }

@@ -24,7 +24,9 @@ pub async fn send(connection: &mut MultiplexedConnection, jobs: &[Job]) -> Redis
     Ok(values.into_iter().map(answer).collect())
 }
 
-fn call(job: &Job) -> Option<Cmd> {
+/// The call that applies a job's plan; None for a job that has no work for Redis.
+#[must_use]
+pub fn call(job: &Job) -> Option<Cmd> {
     let Work::Apply(found) = &job.work else {
         return None;
     };

@@ -66,6 +66,9 @@ pub struct Cli {
     /// Longest TTL of a prefetch; longer ones are lowered
     #[arg(long, env = "AURA_TTL_MAX", default_value_t = 3600, value_parser = seconds_range(), value_name = "SECONDS")]
     ttl_max: i64,
+    /// How far a plan's time may lie ahead of the arm's clock; later plans wait behind it
+    #[arg(long, env = "AURA_MAX_AHEAD", default_value_t = 3600, value_parser = seconds_range(), value_name = "SECONDS")]
+    max_ahead: i64,
     /// Address of /metrics, /healthz and /readyz; port 0 takes a free one and logs it
     #[arg(long, env = "AURA_LISTEN", default_value = "127.0.0.1:9101", value_name = "HOST:PORT")]
     listen: SocketAddr,
@@ -81,7 +84,7 @@ pub struct Cli {
 }
 
 fn count_range() -> clap::builder::RangedU64ValueParser {
-    clap::value_parser!(u64).range(0..=10_000)
+    clap::value_parser!(u64).range(0..=5000)
 }
 
 fn seconds_range() -> clap::builder::RangedI64ValueParser {
@@ -93,6 +96,7 @@ pub struct Settings {
     pub scope: Scope,
     pub bus: BusSettings,
     pub mode: Mode,
+    pub max_ahead_ms: i64,
     pub redis: RedisServer,
     pub redis_timeout: Duration,
     pub listen: SocketAddr,
@@ -133,6 +137,7 @@ impl Cli {
             },
             bus: BusSettings { kafka: self.kafka, group, topics, partitions: self.partitions, options },
             mode: self.mode,
+            max_ahead_ms: self.max_ahead * 1000,
             redis,
             redis_timeout,
             listen: self.listen,
@@ -154,6 +159,13 @@ mod tests {
         let cli = Cli::parse_from(["x", "--kafka", "k:1", "--redis", "rediss+x://:secret@host"]);
         let error = cli.settings().err().unwrap_or_default();
         assert!(error.contains("--redis") && !error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn caps_are_what_one_call_of_the_arm_can_hold() {
+        let taken = |flag: &str| Cli::try_parse_from(["x", "--kafka", "k:1", "--redis", "r:1", flag]).is_ok();
+        assert!(taken("--max-evict=5000") && taken("--max-prefetch=5000"));
+        assert!(!taken("--max-evict=5001") && !taken("--max-prefetch=5001"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use crate::admissibility::{Admissible, Caps, Refused, admissible};
+use crate::plan::Policy;
 
 /// Payload kept for a dead letter: enough for 4096 characters of four bytes.
 const KEPT_BYTES: usize = 4 * DEAD_LETTER_CHARS;
@@ -86,6 +87,18 @@ pub enum Work {
     /// Nothing to send to Redis: the plan asks for nothing that Redis could do.
     Nothing(Box<Admissible>),
     Apply(Box<Admissible>),
+}
+
+impl Work {
+    /// Lets go of what only Redis needed: a report may have to wait for the broker, together with many others.
+    pub fn lighten(&mut self) {
+        if let Self::Apply(found) | Self::Nothing(found) = self {
+            for action in &mut found.prefetch {
+                action.v = String::new();
+            }
+            found.plan.policy = found.plan.policy.take().map(|_| Policy::default());
+        }
+    }
 }
 
 /// One message with what is to be done about it. `plan_id` is the plan's own or made from the payload.
@@ -172,6 +185,27 @@ pub fn job(source: Source, payload: &[u8], scope: &Scope, policies: bool) -> Job
         }
     };
     Job { source, plan_id, work }
+}
+
+/// Why a plan whose time has not come is refused at once, as a reason and a sentence, or None when it may wait: all later plans of
+/// the arm wait with it.
+#[must_use]
+pub fn not_worth_waiting_for(job: &Job, now_ms: i64, max_ahead_ms: i64) -> Option<(&'static str, String)> {
+    let Work::Apply(found) = &job.work else {
+        return None;
+    };
+    let apply_at = found.plan.apply_at?;
+    if let Some(expires_at) = found.plan.expires_at.filter(|expires_at| *expires_at < apply_at) {
+        return Some(("expired", format!("the plan's apply_at, {apply_at} ms, is after its expires_at, {expires_at} ms")));
+    }
+    let ahead = apply_at.saturating_sub(now_ms);
+    (ahead > max_ahead_ms).then(|| {
+        let bound = max_ahead_ms / 1000;
+        (
+            "too_early",
+            format!("the arm's clock stands at {now_ms} ms, more than {bound} s before the plan's apply_at, {apply_at} ms"),
+        )
+    })
 }
 
 fn wanted(mut found: Admissible, policies: bool) -> Work {

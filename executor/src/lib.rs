@@ -22,4 +22,5 @@ pub mod redis_link;
 pub mod redis_server;
 pub mod reporter;
 pub mod service;
+pub mod text;
 pub mod traces;

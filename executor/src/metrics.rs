@@ -8,8 +8,8 @@ const DURATION_BUCKETS: [f64; 13] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.0
 
 /// Words that are shown from the start, so that the first refusal is a rise from 0.
 const OUTCOMES: [&str; 2] = ["applied", "refused"];
-const PLAN_FAULTS: [&str; 9] =
-    ["too_large", "not_json", "schema", "version", "duplicate", "expired", "foreign_run", "redis_error", "vetoed"];
+const PLAN_FAULTS: [&str; 10] =
+    ["too_large", "not_json", "schema", "version", "duplicate", "expired", "foreign_run", "redis_error", "too_early", "vetoed"];
 const ACTION_FAULTS: [&str; 8] =
     ["foreign_key", "bad_key", "repeated_key", "value_too_large", "over_cap", "held_out", "over_budget", "policy_unsupported"];
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Pipeline, RedisResult, Value};
+use redis::{Cmd, Pipeline, RedisResult, Value};
 
 use crate::admissibility::Admissible;
 use crate::job::{Applied, Job, Reply, Source, Work};
@@ -39,7 +39,7 @@ pub async fn send(connection: &mut MultiplexedConnection, jobs: &[Job]) -> Redis
                 return Step::Done { same_source: mark == ours };
             }
             first.insert(&job.plan_id, ours.clone());
-            transaction(&mut pipeline, job, found, &ours)
+            sent(&mut pipeline, job, found)
         })
         .collect();
     let values = match pipeline.len() {
@@ -76,24 +76,39 @@ impl Step {
     }
 }
 
-fn transaction(pipeline: &mut Pipeline, job: &Job, found: &Admissible, source: &str) -> Step {
+fn sent(pipeline: &mut Pipeline, job: &Job, found: &Admissible) -> Step {
     let begin = pipeline.len();
-    pipeline.cmd("MULTI");
-    pipeline.cmd("SET").arg(mark_of(job)).arg(source).arg("EX").arg(MARK_SECONDS);
+    for command in transaction(job, found) {
+        pipeline.add_command(command);
+    }
+    Step::Sent { begin, exec: pipeline.len() - 1, evicts: !found.evict.is_empty(), prefetches: found.prefetch.len() }
+}
+
+/// The commands that apply the actions `found` in a job's plan and set its mark.
+#[must_use]
+pub fn transaction(job: &Job, found: &Admissible) -> Vec<Cmd> {
+    let mut mark = redis::cmd("SET");
+    mark.arg(mark_of(job)).arg(source_text(&job.source)).arg("EX").arg(MARK_SECONDS);
+    let mut commands = vec![redis::cmd("MULTI"), mark];
     if !found.evict.is_empty() {
-        pipeline.cmd("DEL").arg(&found.evict);
+        let mut delete = redis::cmd("DEL");
+        delete.arg(&found.evict);
+        commands.push(delete);
     }
     if !found.prefetch.is_empty() {
-        pipeline.cmd("EXISTS");
+        let mut present = redis::cmd("EXISTS");
         for action in &found.prefetch {
-            pipeline.arg(&action.k);
+            present.arg(&action.k);
         }
+        commands.push(present);
     }
     for action in &found.prefetch {
-        pipeline.cmd("SETEX").arg(&action.k).arg(action.ttl).arg(&action.v);
+        let mut put = redis::cmd("SETEX");
+        put.arg(&action.k).arg(action.ttl).arg(&action.v);
+        commands.push(put);
     }
-    pipeline.cmd("EXEC");
-    Step::Sent { begin, exec: pipeline.len() - 1, evicts: !found.evict.is_empty(), prefetches: found.prefetch.len() }
+    commands.push(redis::cmd("EXEC"));
+    commands
 }
 
 /// Reads the replies of one transaction: mark, keys deleted, keys that were there, and one per value.

@@ -128,6 +128,7 @@ pub struct Plan {
     pub shard: i64,
     pub context_id: Option<String>,
     pub planner: Option<String>,
+    pub replica: Option<String>,
     pub issued_at: Option<f64>,
     pub apply_at: Option<i64>,
     pub expires_at: Option<i64>,
@@ -135,6 +136,7 @@ pub struct Plan {
     pub outcome: PlanOutcome,
     pub reason: Option<String>,
     pub answer: Option<String>,
+    pub guard: Option<String>,
 }
 
 /// Contract version of a plan; a plan that names none has the current one.
@@ -148,14 +150,14 @@ impl Default for Version {
 }
 
 impl Plan {
-    /// Reads a plan from JSON text that [`crate::json::check`] let pass.
+    /// Reads a plan from JSON text that [`crate::json::check`] let pass. Texts that only people read are checked and dropped.
     ///
     /// # Errors
     /// What is wrong, in one sentence, when a field has the wrong type or lies outside its range.
     pub fn from_json(text: &str) -> Result<Self, String> {
         let plan = serde_json::from_str::<Object<Self>>(text).map_err(|error| error.to_string())?.0;
         plan.check_ranges()?;
-        Ok(plan)
+        Ok(Self { context_id: None, replica: None, reason: None, answer: None, guard: None, ..plan })
     }
 
     fn check_ranges(&self) -> Result<(), String> {

@@ -12,10 +12,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
-use crate::answer::{dead_letter, receipt};
+use crate::answer::{dead_letter, key, receipt};
 use crate::bus::{Bus, Producer};
 use crate::job::{Outcome, Report, Work};
 use crate::metrics::Metrics;
+use crate::text::{NAME_CHARS, cut};
 
 const COMMIT_EVERY: Duration = Duration::from_millis(50);
 const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -40,10 +41,10 @@ pub async fn answer_all(
         let source = &report.job.source;
         let mut answers = Vec::new();
         if let Some(receipt) = receipt(&report, &bus.arm, bus.shard) {
-            answers.push(publish(&bus.producer, &bus.topics.applied, source.key.as_deref(), &receipt).await);
+            answers.push(publish(&bus.producer, &bus.topics.applied, key(&report), &receipt).await);
         }
         if let Some(letter) = dead_letter(&report, &bus.topics.plan) {
-            answers.push(publish(&bus.producer, &bus.topics.dead_letters, source.key.as_deref(), &letter).await);
+            answers.push(publish(&bus.producer, &bus.topics.dead_letters, key(&report), &letter).await);
         }
         let answers = answers.into_iter().flatten().collect();
         let done = Pending { partition: source.partition, offset: source.offset, answers };
@@ -77,7 +78,8 @@ fn note(report: &Report) {
         Work::Refuse(refused) => &refused.plan,
         Work::Nothing(found) | Work::Apply(found) => &found.plan,
     };
-    let (run, window, planner) = (plan.run.as_deref(), plan.window, plan.planner.as_deref());
+    let name = |said: Option<&'_ str>| said.map(|name| cut(name, NAME_CHARS).to_owned());
+    let (run, window, planner) = (name(plan.run.as_deref()), plan.window, name(plan.planner.as_deref()));
     match &report.outcome {
         Outcome::Skipped(_) => {}
         Outcome::Applied(_) => info!(run, window, plan_id, planner, latency_s, "plan applied"),

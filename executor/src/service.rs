@@ -47,7 +47,7 @@ async fn serve(settings: Settings, bus: Arc<Bus>, metrics: Arc<Metrics>, stop: w
     let (reports, reports_in) = mpsc::channel(REPORTS);
     let (pending, pending_in) = mpsc::channel(PENDING);
     let link = RedisLink::new(settings.redis, settings.redis_timeout, metrics.clone(), stop.clone());
-    let applier = Applier::new(settings.mode, link, jobs_in, reports, metrics.clone(), stop.clone());
+    let applier = Applier::new(settings.mode, settings.max_ahead_ms, link, jobs_in, reports, metrics.clone(), stop.clone());
     let applier = tokio::spawn(applier.run());
     let answering = tokio::spawn(reporter::answer_all(bus.clone(), metrics, reports_in, pending));
     let committing = tokio::spawn(reporter::commit_all(bus.clone(), pending_in));

@@ -12,6 +12,7 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use crate::job::{Job, Outcome, Work};
 use crate::plan::Plan;
+use crate::text::{NAME_CHARS, cut};
 
 /// Header of a message that names its trace.
 pub const HEADER: &str = "traceparent";
@@ -63,7 +64,7 @@ pub fn applied(job: &Job, outcome: &Outcome) {
     let context = TraceContextPropagator::new().extract(&carrier);
     let tracer = global::tracer("aura");
     let mut attributes = vec![KeyValue::new("aura.plan_id", job.plan_id.clone()), KeyValue::new("aura.outcome", word(outcome))];
-    attributes.extend(plan.arm.clone().map(|arm| KeyValue::new("aura.arm", arm)));
+    attributes.extend(plan.arm.as_deref().map(|arm| KeyValue::new("aura.arm", cut(arm, NAME_CHARS).to_owned())));
     attributes.extend(plan.window.map(|window| KeyValue::new("aura.window", window)));
     let started = started(job.source.received);
     tracer.span_builder("apply").with_start_time(started).with_attributes(attributes).start_with_context(&tracer, &context).end();

@@ -91,6 +91,40 @@ fn an_early_plan_waits_for_the_arms_clock_and_holds_later_ones_back() {
 }
 
 #[test]
+fn a_plan_that_is_not_worth_waiting_for_does_not_hold_up_the_others() {
+    let world = World::with_arm(0);
+    let _executor = world.executor(&["--max-ahead", "60"]);
+    let (receipts, letters) = (world.receipts(), world.dead_letters());
+    world.tick(5000);
+    world.publish(plan("far", json!({"evict": ["item:1"], "apply_at": 65_001})));
+    world.publish(plan("farthest", json!({"evict": ["item:1"], "apply_at": i64::MAX, "expires_at": i64::MAX})));
+    world.publish(plan("never", json!({"evict": ["item:1"], "apply_at": 5001, "expires_at": 5000})));
+    world.publish(plan("near", json!({"evict": ["item:1"], "apply_at": 65_000})));
+    for (id, reason) in [("far", "too_early"), ("farthest", "too_early"), ("never", "expired")] {
+        let (receipt, letter) = (receipts.next(), letters.next());
+        assert_eq!((&receipt["plan_id"], &receipt["reason"]), (&json!(id), &json!(reason)));
+        assert_eq!((&letter["plan_id"], &letter["reason"]), (&json!(id), &json!(reason)));
+    }
+    receipts.quiet();
+    world.tick(65_000);
+    assert_eq!(receipts.next()["plan_id"], "near");
+}
+
+#[test]
+fn a_plan_as_large_as_the_caps_allow_is_carried_out_whole() {
+    let world = World::with_arm(0);
+    let _executor = world.executor(&["--max-evict", "5000", "--max-prefetch", "5000"]);
+    let receipts = world.receipts();
+    let evict: Vec<String> = (0..5001).map(|number| format!("item:{number}")).collect();
+    let prefetch: Vec<Value> = (0..5001).map(|number| put(&format!("item:n{number}"), 60)).collect();
+    world.set("item:0", "d00000099999990000000000");
+    world.publish(plan("large", json!({"evict": evict, "prefetch": prefetch})));
+    let receipt = receipts.next();
+    assert_eq!((&receipt["outcome"], &receipt["refused"]), (&json!("applied"), &json!({"over_cap": 2})));
+    assert_eq!(receipt["effective"], json!({"evict": 1, "prefetch": 5000}));
+}
+
+#[test]
 fn expired_foreign_and_held_out() {
     let world = World::with_arm(1000);
     let _executor = world.executor(&[]);

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use aura_executor::admissibility::Caps;
-use aura_executor::answer::{dead_letter, receipt};
+use aura_executor::answer::{MAX_KEY_BYTES, dead_letter, key, receipt};
 use aura_executor::job::{Applied, Job, Outcome, Report, Scope, Skip, Source, Work, job};
+use aura_executor::plan::Policy;
 use serde_json::{Value, json};
 
 const PLAN: &str = r#"{"evict":["item:1","user:2"],"prefetch":[{"k":"item:é","v":"…","ttl":5}],"policy":{"frequency":"low"},
@@ -74,6 +75,55 @@ fn a_dead_letter_shows_4096_characters() {
     let payload = vec![0xff_u8; 20_000];
     let letter = dead_letter(&report(&payload, true, refused("not_json")), "t").unwrap();
     assert_eq!(letter.payload, "\u{fffd}".repeat(4096));
+}
+
+#[test]
+fn answers_stay_small_whatever_a_message_says() {
+    let long = |filler: &str| filler.repeat(1_000_000 / filler.len());
+    let messages = [
+        format!(r#"{{"run":"{}","plan_id":"p"}}"#, long("x")),
+        format!(r#"{{"planner":"{}","evict":3}}"#, long("é")),
+        format!(r#"{{"version":9,"run":"{}"}}"#, long("x")),
+        format!(r#"{{"policy":{{"frequency":"{}"}}}}"#, long("\u{7f}")),
+        format!(r#"{{"{}":1,"{}":2}}"#, "x".repeat(500_000), "x".repeat(500_000)),
+        format!(r#"{{"plan_id":"{}"}}"#, long("x")),
+        long("\0"),
+    ];
+    for message in messages {
+        let judged = judged(message.as_bytes(), true);
+        let outcome = match &judged.work {
+            Work::Refuse(found) => Outcome::Refused { reason: found.fault.word(), detail: found.detail.clone() },
+            _ => Outcome::Applied(Applied::default()),
+        };
+        let report = Report { job: judged, outcome, latency_ms: 1.0 };
+        let receipt = json!(receipt(&report, "aura", 0).unwrap()).to_string();
+        let letter = json!(dead_letter(&report, "aura-plan")).to_string();
+        assert!(receipt.len() < 4096 && letter.len() < 65_536, "{} {} {}", &message[..20], receipt.len(), letter.len());
+    }
+}
+
+#[test]
+fn a_message_key_that_is_none_of_ours_is_not_repeated() {
+    let keyed = |length: usize| {
+        let key = vec![b'k'; length];
+        let caps = Caps { max_evict: 20, max_prefetch: 20, ttl_min: 60, ttl_max: 3600 };
+        let scope = Scope { experiment: None, arm: "aura".to_owned(), shard: 0, run: None, caps };
+        Report { job: job(Source::new(0, 0, Some(&key), b"{}"), b"{}", &scope, true), outcome: refused("any"), latency_ms: 0.0 }
+    };
+    assert_eq!(key(&keyed(MAX_KEY_BYTES)).map(<[u8]>::len), Some(MAX_KEY_BYTES));
+    assert_eq!(key(&keyed(MAX_KEY_BYTES + 1)), None);
+}
+
+#[test]
+fn a_report_that_waits_holds_no_values_and_no_policy_but_counts_the_same() {
+    let counts = Applied { now_ms: Some(120), evicted: 1, ..Applied::default() };
+    let whole = report(PLAN.as_bytes(), true, Outcome::Applied(counts));
+    let mut light = report(PLAN.as_bytes(), true, Outcome::Applied(counts));
+    light.job.work.lighten();
+    let Work::Apply(found) = &light.job.work else { panic!("not applied") };
+    assert!(found.prefetch.iter().all(|action| action.v.is_empty()));
+    assert_eq!(found.plan.policy, Some(Policy::default()));
+    assert_eq!(receipt(&light, "aura", 0), receipt(&whole, "aura", 0));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 """The executors: one for each planned arm of each shard, which alone change the arm on behalf of a plan."""
 
+from aura_contract.planner import MAX_AHEAD_SECONDS
 from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.builders import endpoints
 from aura_operator.builders.endpoints import EXECUTOR
@@ -32,7 +33,7 @@ def _arm(blueprint: Blueprint, arm: str, shard: int | None) -> Manifest:
 
 def _arguments(blueprint: Blueprint, arm: str, shard: int | None) -> list[str]:
     spec = blueprint.spec
-    prefix, caps = endpoints.topic_prefix(blueprint), spec.executor
+    prefix, caps, ahead = endpoints.topic_prefix(blueprint), spec.executor, spec.planner.max_ahead_seconds
     options = {
         "--kafka": endpoints.kafka(blueprint),
         **({"--topic-prefix": prefix} if prefix else {}),
@@ -46,5 +47,6 @@ def _arguments(blueprint: Blueprint, arm: str, shard: int | None) -> list[str]:
         "--max-prefetch": str(caps.max_prefetch),
         "--ttl-min": str(caps.ttl_min),
         "--ttl-max": str(caps.ttl_max),
+        **({"--max-ahead": str(ahead)} if ahead > MAX_AHEAD_SECONDS else {}),
     }
     return [f"{name}={value}" for name, value in options.items()]

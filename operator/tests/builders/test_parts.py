@@ -69,6 +69,21 @@ def test_the_replayer_goes_on_whatever_may_change(change: str) -> None:
     assert after["spec"]["suspend"] == ("suspend" in change)
 
 
+@pytest.mark.parametrize(
+    ("planner", "bound"),
+    [
+        ("{backend: heuristic}", []),
+        ("{backend: ollama, latency: free}", []),
+        ("{backend: ollama, timeoutSeconds: 60, latency: x100}", ["--max-ahead=12000"]),
+    ],
+)
+def test_an_executor_waits_for_plans_whose_time_is_charged_many_times(planner: str, bound: list[str]) -> None:
+    spec = MINIMAL_SPEC.replace("{backend: heuristic}", planner)
+    for item in executor.build(blueprint(spec)):
+        (container,) = item["spec"]["template"]["spec"]["containers"]
+        assert [argument for argument in container["args"] if "ahead" in argument] == bound
+
+
 def test_each_shard_has_servers_and_executors_of_its_own_and_finds_them_by_its_number() -> None:
     names = [item["metadata"]["name"] for item in redis.build(SHARDED) if item["kind"] == "Deployment"]
     assert names == [f"grocer-redis-{arm}-{shard}" for shard in range(2) for arm in ("baseline", "aura", "noop")]

@@ -1,5 +1,6 @@
 """Who plans, when, and how its time is counted."""
 
+import math
 import re
 from typing import Literal, Self
 
@@ -10,10 +11,13 @@ from aura_contract.dependencies import LOGIN, NO_LOGIN, SecretRef
 from aura_contract.placements import Placement
 from aura_contract.quantities import SHARE, parse_share
 
-__all__ = ["AutoscaleSpec", "BackendName", "PlannerSpec", "TriggerSpec"]
+__all__ = ["MAX_AHEAD_SECONDS", "AutoscaleSpec", "BackendName", "PlannerSpec", "TriggerSpec"]
 
 BackendName = Literal["auto", "ollama", "openai", "heuristic", "bandit", "ml", "random", "adversarial", "noop", "recorded"]
 TriggerName = Literal["drop", "pressure", "random"]
+
+MAX_AHEAD_SECONDS = 3600
+"""The executor's own bound of how far ahead of the arm's clock a plan may apply."""
 
 LATENCY = r"^(charged|free|x[0-9]{1,4})$"
 NEEDS_RECORDING = "backend recorded needs recording: the plans.jsonl of an earlier run"
@@ -114,6 +118,11 @@ class PlannerSpec(ManifestModel):
     def latency_factor(self) -> int:
         """How many times a plan's seconds pass on the experiment's clock before it applies."""
         return int({"charged": "x1", "free": "x0"}.get(self.latency, self.latency)[1:])
+
+    @property
+    def max_ahead_seconds(self) -> int:
+        """How far ahead of the arm's clock a plan may apply: twice what the slowest answer is charged, and not below an hour."""
+        return max(MAX_AHEAD_SECONDS, math.ceil(2 * self.timeout_seconds * self.latency_factor))
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

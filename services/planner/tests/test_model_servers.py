@@ -165,6 +165,22 @@ def test_openai_finds_the_form_that_the_server_takes(
     assert fake_server.seen[-1]["response_format"]["type"] == "json_object"
 
 
+@pytest.mark.parametrize("usage", [None, [], "many", {}, {"prompt_tokens": "300", "completion_tokens": [40]}])
+def test_openai_counts_that_are_none_are_not_known(
+    fake_server: Any, reasoner: Callable[..., Reasoner], make_context: MakeContext, usage: Any
+) -> None:
+    fake_server.steps = [(200, openai(GOOD) | {"usage": usage})]
+    decision = reasoner("openai").decide(make_context())
+    assert (decision.outcome, decision.prompt_tokens, decision.answer_tokens) == ("planned", None, None)
+
+
+def test_ollama_with_a_reason_that_is_none_has_not_finished(
+    fake_server: Any, reasoner: Callable[..., Reasoner], make_context: MakeContext
+) -> None:
+    fake_server.steps = [(200, ollama(GOOD, done_reason=["stop"]))]
+    assert reasoner().decide(make_context()).discarded == "incomplete"
+
+
 @pytest.mark.parametrize(
     ("step", "outcome", "words"),
     [

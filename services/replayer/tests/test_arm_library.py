@@ -250,6 +250,22 @@ def test_totals_at_a_windows_start_are_remembered(running: EventArm) -> None:
     assert running.window_start(2) is None
 
 
+def test_windows_that_are_left_out_do_not_keep_earlier_ones(running: EventArm) -> None:
+    for window in range(0, 40, 3):
+        ask(running, ["1"], window=window)
+    assert running._client.hkeys("aura:windows") == [b"36", b"39"]
+
+
+def test_credit_of_plans_that_are_forgotten_is_not_kept(running: EventArm) -> None:
+    apply_plan(running, "old", prefetch=[("1", "v", 60), ("2", "v", 60)])
+    assert ask(running, ["1"]).prefetch_hits == 1
+    for number in range(70):
+        apply_plan(running, f"p{number}")
+    assert ask(running, ["2"], first=1).prefetch_hits == 2
+    assert running._client.hget("aura:credit", "1") is None
+    assert running._client.hlen("aura:credit") == 64
+
+
 def test_run_is_taken_up_again(new_redis: Callable[[], str]) -> None:
     url = new_redis()
     first = EventArm("aura", url, TtlSpec())

@@ -64,6 +64,7 @@ def start_executor(house: Household, plan: RunPlan, part: Part, redis: str) -> S
     argv += ["--mode", "plain" if plan.spec.cache.clock == "wall" else "arm", "--listen", listen]
     argv += ["--max-evict", str(caps.max_evict), "--max-prefetch", str(caps.max_prefetch)]
     argv += ["--ttl-min", str(caps.ttl_min), "--ttl-max", str(caps.ttl_max)]
+    argv += ["--max-ahead", str(plan.spec.planner.max_ahead_seconds)]
     # The url holds a password, and any user of the machine can list arguments.
     child = house.start(f"executor-{part.name}", f"the executor of {part.title}", argv, env={"AURA_REDIS": redis})
     return Service(child, listen)

@@ -84,7 +84,7 @@ class OllamaServer:
         except (TypeError, KeyError) as error:
             raise ModelUnreachable(f"{self._http.shown} does not answer as Ollama does; check the endpoint") from error
         # Seen in practice: HTTP 200 with `done: false` and half an answer, when the server's repeat limit struck.
-        complete = found.get("done") is True and found.get("done_reason", "stop") in {"stop", "length"}
+        complete = found.get("done") is True and str(found.get("done_reason", "stop")) in {"stop", "length"}
         text = text.encode("utf-8", "replace").decode()
         return Reply(text, complete, _count(found, "prompt_eval_count"), _count(found, "eval_count"))
 

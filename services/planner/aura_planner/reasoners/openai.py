@@ -57,9 +57,8 @@ class OpenAiServer:
         try:
             choice = found["choices"][0]
             text = str(choice["message"]["content"] or "").encode("utf-8", "replace").decode()
-            usage = found.get("usage") or {}
             complete = choice.get("finish_reason") in {"stop", "length", None}
-            return Reply(text, complete, usage.get("prompt_tokens"), usage.get("completion_tokens"))
+            return Reply(text, complete, _count(found, "prompt_tokens"), _count(found, "completion_tokens"))
         except (TypeError, KeyError, IndexError, AttributeError) as error:
             raise ModelUnreachable(f"{self._http.shown} does not answer with chat completions; check the endpoint") from error
 
@@ -67,3 +66,10 @@ class OpenAiServer:
         if error.status in {401, 403}:
             return f"{self._http.shown} refused the API key (HTTP {error.status}); set {API_KEY_VARIABLE}"
         return f"{self._http.shown} answered with {error}"
+
+
+def _count(found: Any, name: str) -> int | None:
+    """A number of tokens; what a server says in another form is not known."""
+    usage = found.get("usage")
+    value = usage.get(name) if isinstance(usage, dict) else None
+    return value if isinstance(value, int) else None

@@ -5,6 +5,7 @@
 local FAR = 4102444800000
 local PROBE_EVERY = 25
 local PLANS_KEPT = 64
+local WINDOWS_KEPT = 4
 local CONFIG, STATE, POLICY = 'aura:config', 'aura:state', 'aura:policy'
 local WINDOWS, PLANS, PLAN_ORDER, CREDIT = 'aura:windows', 'aura:plans', 'aura:plan-order', 'aura:credit'
 local COUNTERS = {'requests', 'hits', 'fills', 'prefetches', 'prefetch_hits', 'evictions', 'held_requests',
@@ -45,7 +46,9 @@ local function enter_window(window, count)
   local line = {}
   for i, name in ipairs(COUNTERS) do line[i] = count[name] end
   redis.call('HSET', WINDOWS, window, table.concat(line, ','))
-  redis.call('HDEL', WINDOWS, window - 4)
+  for _, known in ipairs(redis.call('HKEYS', WINDOWS)) do
+    if tonumber(known) <= window - WINDOWS_KEPT then redis.call('HDEL', WINDOWS, known) end
+  end
 end
 
 -- Memory pressure in permille of the budget, measured now; `own` are the bytes of the call under way.
@@ -68,6 +71,11 @@ end
 -- (permille; at 1000 there is no limit).
 local function affordable(share, prefetches, prefetch_hits, misses)
   return share >= 1000 or (prefetches - prefetch_hits + 1) * 1000 <= share * misses
+end
+
+-- Counts a first hit for the plan that fetched the value, unless the plan is forgotten; 0 is a rule without a plan.
+local function credit(number)
+  if number == 0 or redis.call('HEXISTS', CREDIT, 'plan:' .. number) == 1 then redis.call('HINCRBY', CREDIT, number, 1) end
 end
 
 -- Probes and fills the packed entries (key length 1 byte, payload length 2 bytes, key, payload).
@@ -113,7 +121,7 @@ local function probe_and_fill(body, meta, first, now, ttls, count, share, trace)
       call('PEXPIREAT', key, expiry)
       if byte(value) == 112 then
         call('SETRANGE', key, 0, 'd')
-        call('HINCRBY', CREDIT, tonumber(sub(value, 15, 22)), 1)
+        credit(tonumber(sub(value, 15, 22)))
         credited = credited + 1
       end
     else
