@@ -67,6 +67,36 @@ fn killed_in_the_middle_nothing_is_lost() {
 }
 
 #[test]
+fn a_backlog_of_ten_thousand_plans_is_drained_and_stale_ones_are_dropped() {
+    const BACKLOG: usize = 10_000;
+    let world = World::with_arm(0);
+    world.tick(100_000);
+    for number in 0..BACKLOG {
+        let expires_at = if number % 10 == 0 { 200_000 } else { 50_000 };
+        let prefetch = [json!({"k": format!("item:{number}"), "v": "x", "ttl": 60})];
+        let plan = json!({"plan_id": format!("p-{number}"), "expires_at": expires_at, "prefetch": prefetch});
+        world.send("exp/aura/0", plan.to_string());
+    }
+    world.flush();
+    let executor = world.executor(&[]);
+    let receipts = world.receipts();
+    let mut applied = HashSet::new();
+    for _ in 0..BACKLOG {
+        let receipt = receipts.next();
+        match receipt["outcome"].as_str() {
+            Some("applied") => assert!(applied.insert(receipt["plan_id"].as_str().unwrap().to_owned())),
+            _ => assert_eq!(receipt["reason"], "expired", "{receipt}"),
+        }
+    }
+    receipts.quiet();
+    assert_eq!(applied.len(), BACKLOG / 10);
+    assert_eq!(executor.metric("aura_executor_plans_total{outcome=\"applied\"}"), (BACKLOG / 10) as u64);
+    assert_eq!(executor.metric("aura_executor_plan_refusals_total{reason=\"expired\"}"), (BACKLOG * 9 / 10) as u64);
+    let items: Vec<String> = redis::cmd("KEYS").arg("item:*").query(&mut world.redis()).unwrap();
+    assert_eq!(items.len(), BACKLOG / 10);
+}
+
+#[test]
 fn an_early_plan_does_not_hold_up_the_stop_and_comes_again() {
     let world = World::with_arm(0);
     let executor = world.executor(&[]);
