@@ -14,7 +14,7 @@ from installation import Options
 KEDA = os.environ.get("E2E_KEDA", "")
 """KEDA's manifest, such as keda-2.21.0.yaml of its releases; the images that it names have to be in docker."""
 
-LIMIT = 90_000
+LIMIT = 240_000
 CONTROLS = ("noop", "random", "heuristic", "bandit")
 
 
@@ -52,7 +52,7 @@ def test_planners_come_when_contexts_wait(
     namespace: Namespace, keda: Callable[[], None], record_property: Callable[[str, object], None]
 ) -> None:
     planner = {"backend": "heuristic", "mode": "async", "autoscale": {"maxReplicas": 3}}
-    # At a live pace: ten contexts a second from each of five arms, for a minute and a half.
+    # At a live pace: ten contexts a second from each of five arms, for four minutes: metrics, decision and a pod take their time.
     live = {"cache": {"clock": "wall", "memory": "1Mi", "capacity": None}, "workload": {"limit": LIMIT}}
     wanted = manifest("busy", planner=planner, suspend=True, controls=list(CONTROLS), trigger={"everyEvents": 100}, **live)
     experiment = Experiment.applied(namespace, wanted)

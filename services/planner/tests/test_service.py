@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from aura_bus import Publisher, Subscriber, ensure_topics
+from aura_contract.base import CONTRACT_VERSION
 from aura_contract.context import ContextSnapshot
 from aura_contract.plan import Plan
 from aura_contract.topics import Topics, message_key
@@ -158,7 +159,8 @@ def test_other_runs_and_garbage_are_skipped(wire: Wire, planner_process: Start, 
     wire.send(make_context(arm="stranger"))
     wire.send(make_context(version=99))
     wire.send(make_context(window=7))
-    assert [plan.window for _, plan in wire.plans(1)] == [7]
+    wire.send(make_context(window=8, version=CONTRACT_VERSION - 1))
+    assert [plan.window for _, plan in wire.plans(2)] == [7, 8], "messages of the version before are read"
     metrics = planner.get("/metrics")
     assert 'aura_planner_discarded_total{reason="context_not_json"} 3.0' in metrics
     assert 'aura_planner_discarded_total{reason="context_schema"} 3.0' in metrics
