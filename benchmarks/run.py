@@ -11,7 +11,7 @@ sys.path.append(str(Path(__file__).parent / "operator"))
 from execution import executor_benchmarks
 from faults import chaos_benchmarks
 from memory import memory_benchmarks
-from operator_scale import operator_benchmarks
+from operator_scale import operator_benchmarks, operator_hour_benchmarks
 from planner import planner_benchmarks
 from replay import replay_benchmarks
 from results import RESULTS, Result, merge
@@ -26,7 +26,11 @@ SUITES: dict[str, Callable[[], list[Result]]] = {
     "replay": replay_benchmarks,
     "simulation": simulation_benchmarks,
 }
-LONG: dict[str, Callable[[], list[Result]]] = {"chaos": chaos_benchmarks, "soak": soak_benchmarks}
+LONG: dict[str, Callable[[], list[Result]]] = {
+    "chaos": chaos_benchmarks,
+    "operator_hour": operator_hour_benchmarks,
+    "soak": soak_benchmarks,
+}
 """Run when they are named: they take many minutes and are not about speed."""
 
 

@@ -11,8 +11,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import kubernetes
@@ -23,11 +24,12 @@ sys.path.append(str(Path(__file__).parents[2] / "tests" / "support"))
 from live_cluster import GIVEN, Kubectl, Operator, cluster, experiment, listening
 from results import Result, below
 
-__all__ = ["operator_benchmarks"]
+__all__ = ["operator_benchmarks", "operator_hour_benchmarks"]
 
 EXPERIMENTS, PER_SECOND = 1000, 10.0
 CHILDREN_SECONDS, MEMORY_MB = 5.0, 250.0
 SETTLE_SECONDS, QUIET_SECONDS = 30.0, 60.0
+HOUR_SECONDS, WEIGH_SECONDS, GROWTH = 3600.0, 30.0, 1.1
 NAMESPACE = "aura-benchmark"
 LAST = "poddisruptionbudgets"
 """The kind that is made last for each experiment."""
@@ -58,20 +60,54 @@ class Births:
 
 def operator_benchmarks() -> list[Result]:
     """All figures from one run."""
+    with _a_thousand() as (kubectl, client, operator, delays):
+        spent = _processor_seconds(operator.process.pid)
+        print(f"operator: {spent:.1f} s of processor for {EXPERIMENTS} experiments, {_peak_mb(operator.process.pid):.0f} MB")
+        print(f"children: median {delays[EXPERIMENTS // 2]:.2f} s, p99 {_p99(delays):.2f} s, slowest {delays[-1]:.2f} s")
+        _check(kubectl)
+        time.sleep(SETTLE_SECONDS)
+        before, spent = _writes(client), _processor_seconds(operator.process.pid)
+        time.sleep(QUIET_SECONDS)
+        written = {what: count - before.get(what, 0) for what, count in _writes(client).items() if count != before.get(what, 0)}
+        spent = _processor_seconds(operator.process.pid) - spent
+        print(f"quiet minute: {spent:.1f} s of processor, writes: {written or 'none'}")
+        return [
+            below("operator_children_p99_s", _p99(delays), "s after apply", CHILDREN_SECONDS),
+            below("operator_memory_mb", _peak_mb(operator.process.pid), "MB at most", MEMORY_MB),
+            below("operator_quiet_writes", sum(written.values()), "writes in a minute", 1),
+        ]
+
+
+def operator_hour_benchmarks() -> list[Result]:
+    """An hour with them: the operator's largest size in its last fifth over the largest in its first."""
+    with _a_thousand() as (_, _, operator, _):
+        time.sleep(SETTLE_SECONDS)
+        sizes, end = [], time.monotonic() + HOUR_SECONDS
+        while time.monotonic() < end:
+            sizes.append(_megabytes(operator.process.pid, "VmRSS"))
+            time.sleep(WEIGH_SECONDS)
+        fifth = max(1, len(sizes) // 5)
+        print(f"operator: {sizes[0]:.0f} MB at first, {sizes[-1]:.0f} MB at last, {len(sizes)} times in {HOUR_SECONDS:g} s")
+        return [below("operator_hour_growth", max(sizes[-fifth:]) / max(sizes[:fifth]), "times", GROWTH)]
+
+
+@contextmanager
+def _a_thousand() -> Iterator[tuple[Kubectl, kubernetes.client.ApiClient, Operator, list[float]]]:
+    """An operator with the experiments, once all of their objects are there, and how long each took, sorted."""
     with tempfile.TemporaryDirectory() as folder, cluster(Path(folder)) as kubeconfig, listening() as server:
         _without_controllers(kubeconfig)
         kubectl = Kubectl(kubeconfig, NAMESPACE)
         kubectl("create", "namespace", NAMESPACE)
         operator = Operator(kubeconfig, Path(folder))
         try:
-            return _measure(kubeconfig, kubectl, operator, server)
+            client = kubernetes.config.new_client_from_config(str(kubeconfig))
+            yield kubectl, client, operator, _delays(client, operator, server)
         finally:
             operator.stop()
             kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
-def _measure(kubeconfig: Path, kubectl: Kubectl, operator: Operator, server: str) -> list[Result]:
-    client = kubernetes.config.new_client_from_config(str(kubeconfig))
+def _delays(client: kubernetes.client.ApiClient, operator: Operator, server: str) -> list[float]:
     births = Births(client)
     applied = _apply(client, server)
     end = time.monotonic() + 900
@@ -81,22 +117,7 @@ def _measure(kubeconfig: Path, kubectl: Kubectl, operator: Operator, server: str
         raise RuntimeError(
             f"only {len(births.seen)} experiments had all of their objects; the operator's log: {operator.log()[-3000:]}"
         )
-    delays = sorted(births.seen[name] - when for name, when in applied.items())
-    spent = _processor_seconds(operator.process.pid)
-    print(f"operator: {spent:.1f} s of processor for {EXPERIMENTS} experiments, {_peak_mb(operator.process.pid):.0f} MB")
-    print(f"children: median {delays[EXPERIMENTS // 2]:.2f} s, p99 {_p99(delays):.2f} s, slowest {delays[-1]:.2f} s")
-    _check(kubectl)
-    time.sleep(SETTLE_SECONDS)
-    before, spent = _writes(client), _processor_seconds(operator.process.pid)
-    time.sleep(QUIET_SECONDS)
-    written = {what: count - before.get(what, 0) for what, count in _writes(client).items() if count != before.get(what, 0)}
-    spent = _processor_seconds(operator.process.pid) - spent
-    print(f"quiet minute: {spent:.1f} s of processor, writes: {written or 'none'}")
-    return [
-        below("operator_children_p99_s", _p99(delays), "s after apply", CHILDREN_SECONDS),
-        below("operator_memory_mb", _peak_mb(operator.process.pid), "MB at most", MEMORY_MB),
-        below("operator_quiet_writes", sum(written.values()), "writes in a minute", 1),
-    ]
+    return sorted(births.seen[name] - when for name, when in applied.items())
 
 
 def _apply(client: kubernetes.client.ApiClient, server: str) -> dict[str, float]:
@@ -162,5 +183,9 @@ def _processor_seconds(pid: int) -> float:
 
 
 def _peak_mb(pid: int) -> float:
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return _megabytes(pid, "VmHWM")
+
+
+def _megabytes(pid: int, what: str) -> float:
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(what))
     return int(line.split()[1]) / 1024
