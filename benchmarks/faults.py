@@ -11,7 +11,7 @@ from chaos.many import many_runs
 
 __all__ = ["chaos_benchmarks"]
 
-FAULTS, WORKERS, SEED = 1000, 3, 1000
+FAULTS, WORKERS, SEED = 1000, 3, 2000
 
 
 def chaos_benchmarks() -> list[Result]:

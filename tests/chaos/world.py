@@ -2,7 +2,9 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +35,9 @@ class World:
         self._timers: list[threading.Timer] = []
         self._again: dict[str, Callable[[], Child]] = {}
         self.parts: dict[str, Child] = {}
-        self.kafka, self.urls, self._doors = "", {}, {}  # type: tuple[str, dict[str, str], dict[str, int]]
+        self.kafka = ""
+        self.urls: dict[str, str] = {}
+        self._doors: dict[str, int] = {}
         experiment = load_manifest(manifest)
         self._plan = RunPlan(manifest, experiment.metadata.name, experiment.spec, run, "", out, "fail", None)
 
@@ -62,7 +66,7 @@ class World:
         if fault.action == "kill":
             child.signal(signal.SIGKILL)
             child.wait(10)
-            threading.Event().wait(min(fault.seconds, 0.5))
+            time.sleep(min(fault.seconds, 0.5))
             self.restart(fault.part)
             if fault.part == "broker":
                 self._topics()
@@ -103,7 +107,7 @@ class World:
         self._again["broker"] = partial(self._serve, "broker", argv, port)
         self.restart("broker")
         self._topics()
-        self._plan = RunPlan(**{**vars(self._plan), "kafka": self.kafka})
+        self._plan = replace(self._plan, kafka=self.kafka)
 
     def _topics(self) -> None:
         ensure_topics(self.kafka, Topics().partitions, timeout=30.0)
