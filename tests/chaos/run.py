@@ -85,8 +85,8 @@ class _Drive:
             time.sleep(fault.after)
             if self._ended() or (fault.loses_data and self._outcome.seed % 3 and not self._first_window()):
                 return
-            if fault.loses_data and self._a_window_ended():
-                # Before that an arm simply begins anew, as the run does.
+            if fault.loses_data and 0 < self._windows() < ROWS // WINDOW:
+                # Before the first window's end an arm simply begins anew, as the run does, and after the last nothing is left to count.
                 self._outcome.lost |= {arm for arm in ARMS if fault.part == f"redis-{arm}"}
             self._world.inject(fault)
             self._outcome.faults.append(fault)
@@ -99,13 +99,14 @@ class _Drive:
                 return
             time.sleep(0.1)
 
-    def _a_window_ended(self) -> bool:
+    def _windows(self) -> int:
+        """How many have ended, for both arms."""
         windows = self._out / "windows.jsonl"
-        return windows.exists() and b"\n" in windows.read_bytes()
+        return windows.read_bytes().count(b"\n") // len(ARMS) if windows.exists() else 0
 
     def _first_window(self) -> bool:
         """Wait for its end; whether the run still goes on then."""
-        while not self._a_window_ended():
+        while not self._windows():
             if self._ended():
                 return False
             time.sleep(0.1)

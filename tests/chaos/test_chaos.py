@@ -79,5 +79,5 @@ def test_a_seed_draws_the_same_faults_and_seeds_draw_all_kinds() -> None:
 def test_a_run_under_faults(seed: int, tmp_path: Path) -> None:
     outcome = one_run(seed, tmp_path / "run")
     assert outcome.problems == [], outcome
-    assert len(outcome.faults) >= 8
+    assert len(outcome.faults) > 3
     assert (outcome.verdict is None) == bool(outcome.lost)
