@@ -53,7 +53,7 @@ integration: install ## Tests against containers of MongoDB, Milvus, Kafka and O
 
 # E2E_CLUSTER=NAME, KIND_NODE_IMAGE=IMAGE; E2E_KEEP=1 keeps the cluster, E2E_REUSE=1 takes the one that is there and builds no images.
 # E2E_KEDA=FILE is KEDA's manifest, for the case that scales planners; without it and its images that case is skipped.
-test-cluster: $(STAMPS)/project ## The operator against a real API server: that of KUBECONFIG_TEST, or one that kind makes and removes
+test-cluster: $(STAMPS)/project helm ## The operator against a real API server: that of KUBECONFIG_TEST, or one that kind makes and removes
 	@for tool in kubectl $$([ -n "$${KUBECONFIG_TEST:-}" ] || echo docker kind); do command -v $$tool >/dev/null || { echo "make test-cluster: needs $$tool; install it and try again" >&2; exit 1; }; done
 	$(BIN)/pytest operator/tests/live -m cluster
 

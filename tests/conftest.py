@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tls_front import Certificates, make_certificates
 
 from aura_cli.embedded import Household
 from aura_cli.embedded.ports import answers, free_port, wait_until
-from aura_contract.credentials import PARTS
+from aura_contract.credentials import PARTS, Part
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +40,14 @@ def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(tuple(f"AURA_{part}_" for part in PARTS)):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets credentials of a part in the environment, by their names."""
+
+    def set_all(part: Part, **fields: object) -> None:
+        for field, value in fields.items():
+            monkeypatch.setenv(f"AURA_{part}_{field.upper()}", str(value))
+
+    return set_all

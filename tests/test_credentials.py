@@ -62,15 +62,6 @@ def closed_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Set:
-    def set_all(part: Part, **fields: object) -> None:
-        for field, value in fields.items():
-            monkeypatch.setenv(f"AURA_{part}_{field.upper()}", str(value))
-
-    return set_all
-
-
 def use(part: Part, port: int) -> None:
     """One client of the part, used once."""
     if part == "KAFKA":

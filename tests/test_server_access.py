@@ -12,7 +12,6 @@ from grpc_front import GrpcFront
 from model_server import model_server
 from tls_front import Certificates, TlsFront
 
-from aura_contract.credentials import Part
 from aura_data.errors import ServerError
 from aura_data.neighbours import MilvusNeighbours
 from aura_planner.reasoners.http import ModelUnreachable
@@ -31,15 +30,6 @@ KEY_REFUSED = "refuses the API key; correct AURA_OLLAMA_API_KEY, in Kubernetes t
 ANSWER = '{"frequency":"high","admit":"all","long":[],"short":[],"protect":[],"seeds":[],"drop":[]}'
 
 Set = Callable[..., None]
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Set:
-    def set_all(part: Part, **fields: object) -> None:
-        for field, value in fields.items():
-            monkeypatch.setenv(f"AURA_{part}_{field.upper()}", str(value))
-
-    return set_all
 
 
 @pytest.fixture(scope="module")

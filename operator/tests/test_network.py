@@ -73,9 +73,7 @@ def matrix(found: Found) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def chart() -> Found:
-    tool = helm.find()
-    if tool is None:
-        pytest.skip("needs helm on PATH or in tools/bin; make tools/bin/helm builds it with Go")
+    tool = helm.required()
     return helm.template(tool, {"shared": {part: {"enabled": True} for part in ("kafka", "mongodb", "milvus", "ollama")}})
 
 

@@ -38,9 +38,7 @@ REASONS = {(EVERYWHERE, "secrets", verb) for verb in ("get", "list", "watch")}
 
 def everything() -> dict[str, list[Any]]:
     """Objects of the chart, of experiments and of placements, by what they belong to."""
-    tool = helm.find()
-    if tool is None:
-        pytest.skip("needs helm on PATH or in tools/bin; make tools/bin/helm builds it with Go")
+    tool = helm.required()
     found = {name: helm.template(tool, values) for name, values in CHARTS.items()}
     for name, blueprint in BLUEPRINTS.items():
         found[f"experiment, {name}"] = [

@@ -25,9 +25,7 @@ ACCOUNT = {
 @pytest.fixture(scope="module")
 def installed(kubeconfig: Path) -> Iterator[Kubectl]:
     """The chart's service account with its rights, and one as experiments' pods have it."""
-    tool = helm.find()
-    if tool is None:
-        pytest.skip("needs helm on PATH or in tools/bin; make tools/bin/helm builds it with Go")
+    tool = helm.required()
     kubectl = Kubectl(kubeconfig, NAMESPACE)
     kubectl("create", "namespace", NAMESPACE)
     objects = [ACCOUNT, *(item for item in helm.template(tool) if item["kind"] in KINDS)]
