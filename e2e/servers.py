@@ -1,4 +1,4 @@
-"""Servers that experiments use as external ones: Redis and Kafka with passwords and TLS, and a server of files."""
+"""Servers that experiments use as external ones: Redis and Kafka with passwords and TLS, files, and a slow model."""
 
 import secrets
 import subprocess
@@ -10,7 +10,7 @@ import yaml
 from cluster import Manifest, Namespace
 from installation import Options, images
 
-__all__ = ["Certificates", "Files", "manifests", "ready", "redis_and_kafka"]
+__all__ = ["Certificates", "Files", "SlowModel", "manifests", "ready", "redis_and_kafka"]
 
 HERE = Path(__file__).parent / "manifests"
 
@@ -101,3 +101,27 @@ class Files:
     def url(self, path: str) -> str:
         """Where pods read a file."""
         return f"http://files.{self.namespace.name}.svc:8000/{path}"
+
+
+@dataclass(frozen=True)
+class SlowModel:
+    """A model server that sets the pace of a run: whatever the machine does, no window is over before its answer."""
+
+    namespace: Namespace
+
+    @classmethod
+    def up(cls, namespace: Namespace, options: Options, *, seconds: float = 1.0) -> "SlowModel":
+        """Bring it up; it takes `seconds` for each answer."""
+        namespace.apply(*manifests("model", IMAGE=images(options)["planner"], SECONDS=str(seconds)))
+        ready(namespace, "model")
+        return cls(namespace)
+
+    @property
+    def planner(self) -> Manifest:
+        """A planner that asks it in each window, and a replay that waits for the answer."""
+        endpoint = f"http://model.{self.namespace.name}.svc:8000"
+        return {"backend": "openai", "model": "slow", "endpoint": endpoint, "mode": "lockstep", "latency": "free"}
+
+    def release(self) -> None:
+        """From now on it answers at once."""
+        self.namespace.kubectl("exec", "deployment/model", "--", "python", "-c", "open('/tmp/released', 'w')")

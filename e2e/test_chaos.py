@@ -6,7 +6,9 @@ from typing import Any
 
 from cluster import Cluster, Namespace, until
 from experiments import Experiment, manifest
+from installation import Options
 from operator_pod import pod_name, restarting, system
+from servers import SlowModel
 
 LIMIT, EVERY, FAULTS, SEED = 90_000, 250, 8, 1
 PARTS = ("executor-aura", "planner", "replayer", "mongodb", "milvus", "operator")
@@ -18,12 +20,13 @@ def kill(namespace: Namespace, pod: str) -> None:
     namespace.kubectl("delete", "pod", pod, "--force", "--grace-period=0")
 
 
-def test_faults_at_random_moments(namespace: Namespace, cluster: Cluster) -> None:
+def test_faults_at_random_moments(namespace: Namespace, cluster: Cluster, options: Options) -> None:
     drawn = random.Random(SEED)
     parts = [*PARTS, *drawn.choices(PARTS, k=FAULTS - len(PARTS))]
     drawn.shuffle(parts)
-    spec = {"workload": {"limit": LIMIT}, "trigger": {"everyEvents": EVERY}, "controls": ["noop"], **CATALOGUE}
-    experiment = Experiment.applied(namespace, manifest("stormy", **spec))
+    model = SlowModel.up(namespace, options)
+    spec = {"workload": {"limit": LIMIT}, "trigger": {"everyEvents": EVERY}, "planner": model.planner, "controls": ["noop"]}
+    experiment = Experiment.applied(namespace, manifest("stormy", **spec, **CATALOGUE))
     experiment.wait_for_events(1000, 300)
     with restarting():
         for part in parts:
@@ -35,6 +38,7 @@ def test_faults_at_random_moments(namespace: Namespace, cluster: Cluster) -> Non
             pods = until(f"a pod of {part}", lambda part=part: experiment.pods(part), 90, otherwise=experiment.told)  # type: ignore[misc]
             assert experiment.status()["phase"] == "Running", f"over before {part} was hit: {experiment.told()}"
             kill(namespace, pods[0]["metadata"]["name"])
+        model.release()
         status = experiment.wait_for("Succeeded", seconds=500)
     assert status["events"] == str(LIMIT)
     for name, arm in status["arms"].items():
@@ -42,8 +46,9 @@ def test_faults_at_random_moments(namespace: Namespace, cluster: Cluster) -> Non
     assert int(status["arms"]["aura"]["plansApplied"]) > 0
 
 
-def test_an_arm_that_comes_back_empty_fails_its_experiment(namespace: Namespace) -> None:
-    experiment = Experiment.applied(namespace, manifest("bereft", workload={"limit": LIMIT}, trigger={"everyEvents": EVERY}))
+def test_an_arm_that_comes_back_empty_fails_its_experiment(namespace: Namespace, options: Options) -> None:
+    spec = {"workload": {"limit": LIMIT}, "trigger": {"everyEvents": EVERY}, "planner": SlowModel.up(namespace, options).planner}
+    experiment = Experiment.applied(namespace, manifest("bereft", **spec))
     experiment.wait_for_events(2000, 300)
     kill(namespace, experiment.pods("redis-baseline")[0]["metadata"]["name"])
     status = experiment.wait_for("Failed", seconds=300)

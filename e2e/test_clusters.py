@@ -12,6 +12,7 @@ import yaml
 from cluster import Cluster, Manifest, Namespace, run, until
 from experiments import Experiment, manifest
 from installation import OUT, ROOT, Options, images
+from servers import SlowModel
 
 LIMIT = 150_000
 ARMS = ("baseline", "aura", "noop", "heuristic")
@@ -166,15 +167,16 @@ def left_behind(experiment: Experiment) -> None:
     assert "delete deployments,secrets,configmaps,serviceaccounts -l aura.dev/run=fleet-" in told[0]
 
 
-def test_placements_come_and_go_during_the_replay(new_namespace: Callable[[], Namespace]) -> None:
+def test_placements_come_and_go_during_the_replay(new_namespace: Callable[[], Namespace], options: Options) -> None:
     """Kafka's door stays open, so that the broker is not started again."""
     ours, first, second = new_namespace(), new_namespace(), new_namespace()
     where = {}
     for name, there in (("east", first), ("west", second)):
         ours.apply(ours.secret(f"kube-{name}", kubeconfig=user(there, "https://kubernetes.default.svc")))
         where[name] = {"name": name, "kubeconfigSecretRef": {"name": f"kube-{name}"}, "namespace": there.name}
+    model = SlowModel.up(ours, options)
     spec = {"workload": {"limit": LIMIT}, "trigger": {"everyEvents": 200}, "controls": ["noop", "heuristic"]}
-    planner = {"latency": "free", "placements": [where["east"]]}
+    planner = {**model.planner, "placements": [where["east"]]}
     experiment = Experiment.applied(ours, manifest("late", planner=planner, **spec))
     experiment.wait("planners elsewhere", lambda found: placement(found).get("ready") and int(found.get("events") or 0), 240)
     broker = experiment.pods("kafka")[0]["metadata"]["uid"]
@@ -184,6 +186,7 @@ def test_placements_come_and_go_during_the_replay(new_namespace: Callable[[], Na
     until("all of it is gone", lambda: not any(there.items(PLACED, "aura.dev/placement") for there in (first, second)), 60)
     assert experiment.status()["phase"] == "Running", experiment.told()
     assert experiment.pods("kafka")[0]["metadata"]["uid"] == broker
+    model.release()
     status = experiment.wait_for("Succeeded", seconds=400)
     assert {name: arm["requests"] for name, arm in status["arms"].items()} == dict.fromkeys(ARMS, str(LIMIT))
     experiment.delete()

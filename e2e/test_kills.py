@@ -2,7 +2,9 @@
 
 from cluster import Cluster, Namespace, until
 from experiments import Experiment, manifest
+from installation import Options
 from operator_pod import pod_name, restarting, system
+from servers import SlowModel
 
 LIMIT = 60_000
 
@@ -12,9 +14,10 @@ def kill(namespace: Namespace, pod: str) -> None:
     namespace.kubectl("delete", "pod", pod, "--force", "--grace-period=0")
 
 
-def test_kills_in_the_middle(namespace: Namespace, cluster: Cluster) -> None:
+def test_kills_in_the_middle(namespace: Namespace, cluster: Cluster, options: Options) -> None:
+    model = SlowModel.up(namespace, options, seconds=0.5)
     spec = {"workload": {"limit": LIMIT}, "trigger": {"everyEvents": 200}, "controls": ["noop", "heuristic"]}
-    experiment = Experiment.applied(namespace, manifest("survivor", **spec))
+    experiment = Experiment.applied(namespace, manifest("survivor", planner=model.planner, **spec))
     experiment.wait_for_events(2000, 180)
     kill(namespace, experiment.pods("executor-aura")[0]["metadata"]["name"])
     events = int(experiment.status()["events"])
@@ -30,6 +33,7 @@ def test_kills_in_the_middle(namespace: Namespace, cluster: Cluster) -> None:
         old = pod_name(cluster)
         kill(system(cluster), old)
         system(cluster).kubectl("rollout", "status", "deployment/aura-operator", "--timeout=120s", seconds=150)
+        model.release()
         status = experiment.wait_for("Succeeded", seconds=300)
     assert status["events"] == str(LIMIT)
     assert {name: arm["requests"] for name, arm in status["arms"].items()} == dict.fromkeys(

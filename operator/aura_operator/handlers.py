@@ -114,9 +114,6 @@ def register_removals(registry: kopf.OperatorRegistry, removals: Removals) -> No
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def leaves(event: kopf.RawEvent, body: kopf.Body, **_: Any) -> None:
-        def announce(kind: str, reason: str, message: str) -> None:
-            kopf.event(body, type=kind, reason=reason, message=message)
-
         if event["type"] == "DELETED":
             removals.forget(body.metadata.get("uid", ""))
             return
@@ -124,9 +121,9 @@ def register_removals(registry: kopf.OperatorRegistry, removals: Removals) -> No
         if not deleted or PLACEMENTS_FINALIZER not in (body.metadata.get("finalizers") or ()):
             return
         try:
-            removals.start(Experiment.read(body), datetime.fromisoformat(deleted), announce)
+            removals.start(Experiment.read(body), datetime.fromisoformat(deleted))
         except UnreadableError as error:
-            announce("Warning", "Unreadable", str(error))
+            kopf.event(body, type="Warning", reason="Unreadable", message=str(error))
 
 
 async def _look(reconciler: Reconciler, body: kopf.Body, memory: Memory, announce: Any) -> float:

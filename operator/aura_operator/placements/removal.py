@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,21 +10,19 @@ from aura_contract.placements import Place
 from aura_contract.status import Condition
 from aura_operator.cluster.client import ApiError, Cluster
 from aura_operator.experiment import Experiment
-from aura_operator.naming import PLACEMENT, RUN, run_id
 from aura_operator.placements import finalizer
 from aura_operator.placements.keeper import Keeper
+from aura_operator.placements.leftover import LEFT, leftover
 from aura_operator.placements.visits import Seen
 from aura_operator.reconcile.applying import Threads
 from aura_operator.settings import PlacementSettings
 from aura_operator.status.conditions import MESSAGE
 from aura_operator.status.derive import stamp
 
-__all__ = ["LEFT", "Removals"]
+__all__ = ["Removals"]
 
 PAUSE_SECONDS = 5.0
-REMOVING, LEFT = "Removing", "LeftBehind"
-
-Announce = Callable[[str, str, str], None]
+REMOVING = "Removing"
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +34,10 @@ class Removals:
         self._cluster, self._keeper, self._settings, self._thread = cluster, keeper, settings, thread
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def start(self, experiment: Experiment, deleted: datetime, announce: Announce) -> None:
+    def start(self, experiment: Experiment, deleted: datetime) -> None:
         """See to an experiment that was deleted at a time and is held by the finalizer; once is enough."""
         if experiment.uid not in self._tasks:
-            task = asyncio.create_task(self._run(experiment, deleted, announce))
+            task = asyncio.create_task(self._run(experiment, deleted))
             self._tasks[experiment.uid] = task
             task.add_done_callback(lambda _: self._tasks.pop(experiment.uid, None))
 
@@ -52,11 +50,11 @@ class Removals:
         for task in self._tasks.values():
             task.cancel()
 
-    async def _run(self, experiment: Experiment, deleted: datetime, announce: Announce) -> None:
+    async def _run(self, experiment: Experiment, deleted: datetime) -> None:
         until = deleted + timedelta(seconds=self._settings.removal_seconds)
         while True:
             try:
-                await self._remove(experiment, until, announce)
+                await self._remove(experiment, until)
                 await self._thread(finalizer.release, self._cluster, experiment)
             except ApiError as error:
                 log.warning("%s", error, extra={"experiment": experiment.name, "namespace": experiment.namespace})
@@ -64,34 +62,35 @@ class Removals:
             else:
                 return
 
-    async def _remove(self, experiment: Experiment, until: datetime, announce: Announce) -> None:
-        left: dict[Place, Seen | None] = {one.place: None for one in experiment.status.placements if one.made}
+    async def _remove(self, experiment: Experiment, until: datetime) -> None:
+        places = [one.place for one in experiment.status.placements if one.made]
         told = ""
-        while left:
-            answers = await asyncio.gather(*(self._keeper.removed(experiment, place) for place in left))
-            left = {place: seen for place, seen in zip(left, answers, strict=True) if not seen.gone}
+        while places:
+            answers = await asyncio.gather(*(self._keeper.removed(experiment, place) for place in places))
+            left = {place: seen for place, seen in zip(places, answers, strict=True) if not seen.gone}
+            places = list(left)
             over = datetime.now(UTC) >= until
-            message = "; ".join(_sentence(place, seen) for place, seen in left.items() if seen)
+            message = "; ".join(_sentence(place, seen) for place, seen in left.items())
             if message and (message != told or over):
                 told = message
                 await self._tell(experiment, LEFT if over else REMOVING, message)
             if over:
                 for place, seen in left.items():
-                    if seen:
-                        announce("Warning", LEFT, self._left(experiment, place, seen))
+                    await self._leave(experiment, place, seen)
                 return
-            if left:
+            if places:
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    def _left(self, experiment: Experiment, place: Place, seen: Seen) -> str:
-        """What stays, where, why, and how it is removed by hand."""
-        labels = f"{RUN}={run_id(experiment.name, experiment.uid)},{PLACEMENT}={place.name}"
-        command = f"kubectl -n {place.namespace} delete deployments,secrets,configmaps,serviceaccounts -l {labels}"
-        where = self._keeper.server(experiment.uid, place)
-        return (
-            f"placement {place.name}: planners, Secrets and ConfigMap stay in namespace {place.namespace} of the cluster at "
-            f"{where}, which was tried for {self._settings.removal_seconds:g} s ({seen.reason}); remove them there: {command}"
-        )
+    async def _leave(self, experiment: Experiment, place: Place, seen: Seen) -> None:
+        """Tell what stays, before the experiment is let go: an operator that is killed then has told it."""
+        server, now = self._keeper.server(experiment.uid, place), datetime.now(UTC)
+        told = leftover(experiment, place, server, self._settings.removal_seconds, seen.reason, now)
+        log.warning("%s", told["message"], extra={"experiment": experiment.name, "namespace": experiment.namespace})
+        try:
+            await self._thread(self._cluster.apply, told)
+        except ApiError as error:
+            # The deletion has a bound, whoever can be told of it.
+            log.warning("%s", error, extra={"experiment": experiment.name, "namespace": experiment.namespace})
 
     async def _tell(self, experiment: Experiment, reason: str, message: str) -> None:
         condition = Condition(
