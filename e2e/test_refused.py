@@ -38,6 +38,11 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "ml without model": ({"planner": {"backend": "ml"}}, "backend ml needs modelFile: what `aura train` has written"),
     "control ml without model": ({"controls": ["ml"]}, "control ml needs planner.modelFile: what `aura train` has written"),
+    "control openai without model": ({"controls": ["openai"]}, "control openai needs planner.endpoint and planner.model"),
+    "control recorded without recording": (
+        {"controls": ["recorded"]},
+        "control recorded needs planner.recording: the plans.jsonl of an earlier run",
+    ),
     "openai without endpoint": ({"planner": {"backend": "openai"}}, "backend openai needs endpoint and model"),
     "ttl range": ({"executor": {"ttlMin": 900, "ttlMax": 60}}, "ttlMin must not be above ttlMax"),
     "embedded and external": (

@@ -1,4 +1,4 @@
-"""A server that speaks Ollama's protocol and always answers the same: what a run does with a model can be told without one."""
+"""A server that speaks Ollama's protocol and OpenAI's and always answers the same: what a run does with a model, without one."""
 
 import json
 import threading
@@ -25,7 +25,9 @@ def model_server(model: str, answer: str, seconds: float = 0.0, authorization: s
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             time.sleep(seconds)
-            self._answer({"message": {"content": answer}, "done": True, "done_reason": "stop"})
+            said = {"message": {"content": answer}}
+            openai = self.path.endswith("/v1/chat/completions")
+            self._answer({"choices": [said]} if openai else {**said, "done": True, "done_reason": "stop"})
 
         def _answer(self, body: dict[str, Any]) -> None:
             given = self.headers["Authorization"] or ""

@@ -62,9 +62,12 @@ def _model_server(blueprint: Blueprint) -> Access:
     planner = blueprint.spec.planner
     if planner.secret_ref is None:
         return Access()
-    name = "AURA_OPENAI_API_KEY" if planner.backend == "openai" else variable("OLLAMA", "api_key")
+    openai = "openai" in blueprint.spec.planned_arms.values()
+    names = ["AURA_OPENAI_API_KEY"] if openai else []
+    if blueprint.spec.asks_ollama or not openai:
+        names.append(variable("OLLAMA", "api_key"))
     files = _certificates(blueprint, "OLLAMA", planner.secret_ref.name)
-    return Access((secret_env(name, planner.secret_ref.name, API_KEY),)) + files
+    return Access(tuple(secret_env(name, planner.secret_ref.name, API_KEY) for name in names)) + files
 
 
 def _external(blueprint: Blueprint, part: Part, external: External | ExternalArms) -> Access:

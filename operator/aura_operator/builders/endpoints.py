@@ -77,7 +77,7 @@ def embeds(blueprint: Blueprint, part: str) -> bool:
     spec = blueprint.spec
     dependencies = spec.dependencies
     if part == OLLAMA:
-        return spec.planner.backend in {"ollama", "auto"} and spec.model_endpoint is None
+        return spec.asks_ollama and spec.model_endpoint is None
     if part == KAFKA:
         return dependencies.kafka.external is None
     if part == REDIS:

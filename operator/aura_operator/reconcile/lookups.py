@@ -164,7 +164,7 @@ async def _answers(host: str, port: int) -> bool:
 async def _model(spec: ExperimentSpec) -> Trouble | None:
     """Whether the user's Ollama has the model; other troubles with it are the probe's."""
     endpoint, model = spec.model_endpoint, spec.planner.model
-    if spec.planner.backend != "ollama" or endpoint is None or model is None:
+    if "ollama" not in spec.planned_arms.values() or endpoint is None or model is None:
         return None
     base = endpoint if "://" in endpoint else f"http://{endpoint}"
     try:

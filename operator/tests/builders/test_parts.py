@@ -23,6 +23,7 @@ from aura_contract.credentials import Part, credentials, variable
 from aura_operator.blueprint import Blueprint, Manifest
 from aura_operator.builders import (
     disruption,
+    endpoints,
     executor,
     loader,
     monitoring,
@@ -345,3 +346,12 @@ def test_planners_log_in_to_an_ollama_of_the_users_own() -> None:
     assert found["AURA_OLLAMA_API_KEY"] == {"secretKeyRef": {"name": "keys", "key": "api-key"}}
     assert found["AURA_OLLAMA_CA"] == "/etc/aura/tls/ollama/ca.crt"
     assert "AURA_OPENAI_API_KEY" not in found
+    with_controls = replace(blueprint(f"{spec}{NAMED_OLLAMA}\ncontrols: [openai]"), secret_keys=with_key.secret_keys)
+    both = variables(one(planner.build(with_controls)))
+    assert both["AURA_OPENAI_API_KEY"] == both["AURA_OLLAMA_API_KEY"] == found["AURA_OLLAMA_API_KEY"]
+
+
+def test_a_control_that_asks_ollama_brings_one_up() -> None:
+    spec = MINIMAL_SPEC.replace("planner: {backend: heuristic}", "planner: {backend: heuristic, model: m}\ncontrols: [ollama]")
+    assert endpoints.embeds(blueprint(spec), endpoints.OLLAMA)
+    assert not endpoints.embeds(blueprint(MINIMAL_SPEC), endpoints.OLLAMA)

@@ -299,6 +299,10 @@ def test_placements_do_not_come_to_a_broker_without_a_door_once_the_replay_has_s
             "planner.placements reach no embedded MongoDB, Milvus or",
         ),
         (
+            {"planner": {"backend": "heuristic", "placements": [{"name": "a"}]}, "controls": ["ollama"]},
+            "planner.placements reach no embedded MongoDB, Milvus or Ollama",
+        ),
+        (
             {"planner": {"backend": "heuristic", "placements": [{"name": "a"}]}, "dependencies": {"mongodb": {}}},
             "planner.placements reach no embedded MongoDB, Milvus or Ollama",
         ),

@@ -66,11 +66,11 @@ def warnings(spec: ExperimentSpec) -> list[str]:
 
 def _model_warnings(spec: ExperimentSpec) -> list[str]:
     planner = spec.planner
-    if planner.backend not in ("ollama", "auto"):
+    if not spec.asks_ollama:
         return []
-    otherwise = (
-        "the planner falls back to the heuristic" if planner.backend == "auto" else "the windows of arm aura run unplanned"
-    )
+    asking = " and ".join(arm for arm, backend in spec.planned_arms.items() if backend == "ollama")
+    unplanned = f"the windows of arm {asking} run unplanned"
+    otherwise = "the planner falls back to the heuristic" if planner.backend == "auto" else unplanned
     server = OllamaServer(spec.model_endpoint, planner.model, spec.seed)
     try:
         models = server.models(ANSWER_SECONDS)

@@ -21,16 +21,18 @@ NAME = r"^[a-z]([-a-z0-9]{0,37}[a-z0-9])?$"
 """Names of Services are made from it: they begin with a letter, and have at most 63 characters with what is added."""
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
-ControlName = Literal["heuristic", "bandit", "ml", "random", "adversarial", "noop"]
+ControlName = Literal["ollama", "openai", "heuristic", "bandit", "ml", "random", "adversarial", "noop", "recorded"]
 
 CONTROL_NEEDS_MODEL_FILE = "control ml needs planner.modelFile: what `aura train` has written"
+CONTROL_NEEDS_MODEL = "control openai needs planner.endpoint and planner.model"
+CONTROL_NEEDS_RECORDING = "control recorded needs planner.recording: the plans.jsonl of an earlier run"
 TWICE = "names a planner twice; each control is one further arm"
 EVERY_ARM = "dependencies.redis.external.endpoints must name a server for every arm: baseline, aura and each control"
 ONE_SERVER_AN_ARM = "workload.shards above 1 needs embedded Redis: external.endpoints name one server an arm, not one a shard"
 ONE_MODEL_SERVER = "give planner.endpoint or dependencies.ollama, not both: each names the model server"
 OUT_OF_REACH = (
     "planner.placements reach no embedded MongoDB, Milvus or Ollama: make them external, or leave out mongodb and milvus; "
-    "backends ollama and auto need planner.endpoint or dependencies.ollama.external"
+    "ollama and auto need planner.endpoint or dependencies.ollama.external"
 )
 NO_VOLUMES = (
     "planner.placements have no volume of this cluster: give catalog.source as url or dataset, and no recording or modelFile"
@@ -52,12 +54,14 @@ class ExperimentSpec(ManifestModel):
         ("!has(self.dependencies.redis.external) || self.workload.shards == 1", ONE_SERVER_AN_ARM),
         ("!(has(self.planner.endpoint) && has(self.dependencies.ollama))", ONE_MODEL_SERVER),
         ("!('ml' in self.controls) || has(self.planner.modelFile)", CONTROL_NEEDS_MODEL_FILE),
+        ("!('openai' in self.controls) || (has(self.planner.endpoint) && has(self.planner.model))", CONTROL_NEEDS_MODEL),
+        ("!('recorded' in self.controls) || has(self.planner.recording)", CONTROL_NEEDS_RECORDING),
         (
             (
                 "self.planner.placements.size() == 0 || ("
                 "(!has(self.dependencies.mongodb) || has(self.dependencies.mongodb.external))"
                 " && (!has(self.dependencies.milvus) || has(self.dependencies.milvus.external))"
-                " && (!(self.planner.backend in ['ollama', 'auto']) || has(self.planner.endpoint)"
+                " && (!(self.planner.backend in ['ollama', 'auto'] || 'ollama' in self.controls) || has(self.planner.endpoint)"
                 " || (has(self.dependencies.ollama) && has(self.dependencies.ollama.external))))"
             ),
             OUT_OF_REACH,
@@ -109,6 +113,10 @@ class ExperimentSpec(ManifestModel):
             raise ValueError(ONE_MODEL_SERVER)
         if "ml" in self.controls and self.planner.model_file is None:
             raise ValueError(CONTROL_NEEDS_MODEL_FILE)
+        if "openai" in self.controls and not (self.planner.endpoint and self.planner.model):
+            raise ValueError(CONTROL_NEEDS_MODEL)
+        if "recorded" in self.controls and not self.planner.recording:
+            raise ValueError(CONTROL_NEEDS_RECORDING)
         return self
 
     @model_validator(mode="after")
@@ -116,8 +124,8 @@ class ExperimentSpec(ManifestModel):
         if not self.planner.placements:
             return self
         named = (self.dependencies.mongodb, self.dependencies.milvus)
-        model = self.planner.backend not in ("ollama", "auto") or self.model_endpoint is not None
-        if not model or any(part is not None and part.external is None for part in named):
+        out_of_reach = self.asks_ollama and self.model_endpoint is None
+        if out_of_reach or any(part is not None and part.external is None for part in named):
             raise ValueError(OUT_OF_REACH)
         if (self.catalog and self.catalog.source.path) or self.planner.recording or self.planner.model_file:
             raise ValueError(NO_VOLUMES)
@@ -127,6 +135,11 @@ class ExperimentSpec(ManifestModel):
     def planned_arms(self) -> dict[str, str]:
         """Planner backend of each planned arm, by arm name: `aura` first, then the controls."""
         return {"aura": self.planner.backend, **{name: name for name in self.controls}}
+
+    @property
+    def asks_ollama(self) -> bool:
+        """Whether an arm is planned by an Ollama, or may be."""
+        return bool({"ollama", "auto"} & set(self.planned_arms.values()))
 
     @property
     def model_endpoint(self) -> str | None:

@@ -98,7 +98,7 @@ class PlannerSpec(ManifestModel):
         description="Times of a plan's seconds that pass before it applies, such as x10; charged is x1, free x0.",
     )
     timeout_seconds: float = Field(60.0, gt=0, le=3600)
-    recording: str | None = Field(None, description="plans.jsonl of an earlier run, for backend recorded.")
+    recording: str | None = Field(None, description="plans.jsonl of an earlier run, for backend or control recorded.")
     model_file: str | None = Field(None, min_length=1, description="What `aura train` has written, for backend or control ml.")
     replicas: int = Field(1, ge=0, le=64, description="Planners in Kubernetes; of no effect while there is autoscale.")
     autoscale: AutoscaleSpec | None = None

@@ -72,6 +72,8 @@ def test_defaults() -> None:
         (("cache:", "planner: {backend: recorded}\n  cache:"), "m: spec.planner: backend recorded needs recording: the plans.jsonl of an earlier run"),
         (("cache:", "planner: {backend: ml}\n  cache:"), "m: spec.planner: backend ml needs modelFile: what `aura train` has written"),
         (("cache:", "controls: [ml]\n  cache:"), "m: spec: control ml needs planner.modelFile: what `aura train` has written"),
+        (("cache:", "controls: [openai]\n  cache:"), "m: spec: control openai needs planner.endpoint and planner.model"),
+        (("cache:", "controls: [recorded]\n  cache:"), "m: spec: control recorded needs planner.recording: the plans.jsonl of an earlier run"),
         (("cache:", "controls: [noop, noop]\n  cache:"), "m: spec.controls: names a planner twice; each control is one further arm"),
         (("cache:", "executor: {ttlMin: 9, ttlMax: 3}\n  cache:"), "m: spec.executor: ttlMin must not be above ttlMax"),
     ],

@@ -32,6 +32,7 @@ def test_a_placement_has_one_planner_by_its_kubeconfigs_current_context() -> Non
         ({"placements": [EAST, EAST]}, {}, PLACED_TWICE),
         ({"backend": "auto"}, {}, OUT_OF_REACH),
         ({"backend": "ollama"}, {"dependencies": {"ollama": {"embedded": {}}}}, OUT_OF_REACH),
+        ({}, {"controls": ["ollama"]}, OUT_OF_REACH),
         ({}, {"dependencies": {"mongodb": {}}}, OUT_OF_REACH),
         ({}, {"dependencies": {"milvus": {"embedded": {}}}}, OUT_OF_REACH),
         ({}, {"catalog": {"source": {"path": "items.csv"}}}, NO_VOLUMES),

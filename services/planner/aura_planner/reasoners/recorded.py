@@ -11,20 +11,27 @@ from aura_planner.errors import SetupError
 
 __all__ = ["RecordedReasoner"]
 
+PLANNED = "aura"
+
 
 class RecordedReasoner:
-    """Plans of a `plans.jsonl` by arm and context id; raises SetupError when the file cannot be used."""
+    """Plans of a `plans.jsonl` by arm and context id; raises SetupError when the file cannot be used.
+
+    An arm that the earlier run did not have repeats those of its arm `aura`: contexts of all arms of a window have one id.
+    """
 
     slow = False
 
     def __init__(self, path: Path) -> None:
         self._plans = _read(path)
+        self._arms = {arm for arm, _ in self._plans}
         planners = {plan.planner for plan in self._plans.values() if plan.planner}
         self.name = f"recorded ({planners.pop()})" if len(planners) == 1 else "recorded"
 
     def decide(self, context: ContextSnapshot) -> Decision:
         """The recorded plan with its latency, outcome and answer; a window that was not recorded runs unplanned."""
-        plan = self._plans.get((context.arm, context.context_id))
+        arm = context.arm if context.arm in self._arms else PLANNED
+        plan = self._plans.get((arm, context.context_id))
         if plan is None:
             return unplanned("invalid", "not_recorded", "no recorded plan for this window")
         return Decision(
