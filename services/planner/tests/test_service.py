@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from aura_bus import Publisher, Subscriber, ensure_topics
+from aura_cli.embedded.ports import free_port
 from aura_contract.base import CONTRACT_VERSION
 from aura_contract.context import ContextSnapshot
 from aura_contract.plan import Plan
@@ -263,7 +264,7 @@ def test_windows_of_another_shard_end_nothing(
 
 
 def test_a_broker_that_is_away_ends_in_one_sentence(
-    tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(main, "KAFKA_WAIT_S", 0.5)
     monkeypatch.setattr(main.logs, "setup", lambda *_: None)
