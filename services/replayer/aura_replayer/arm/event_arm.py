@@ -31,17 +31,22 @@ SETTINGS: dict[str, str | int] = {
 WITHOUT_TRACE = 5 + len(COUNTERS)
 UNGUARDED = GuardSpec(backend_reads="100%", hold_out="0%")
 
+UNTRACED, TRACED, TRACED_END = b"*10\r\n", b"*11\r\n", b"\r\n$1\r\n1\r\n"
+"""Numbers of a batch's arguments, and the last of a traced one."""
+
 CONFIG_SET = -1
 """Stands among the batches under way for a new memory limit, of which nobody waits for the answer."""
 
 
 def encode_command(*parts: bytes | memoryview | int | str) -> bytes:
     """A command in Redis' wire format."""
-    pieces: list[bytes | memoryview] = [b"*%d\r\n" % len(parts)]
-    for part in parts:
-        encoded = part if isinstance(part, bytes | memoryview) else str(part).encode()
-        pieces += (b"$%d\r\n" % len(encoded), encoded, b"\r\n")
-    return b"".join(pieces)
+    return b"".join((b"*%d\r\n" % len(parts), *map(encode_part, parts)))
+
+
+def encode_part(part: bytes | memoryview | int | str) -> bytes:
+    """One argument of a command in Redis' wire format."""
+    encoded = b"%d" % part if isinstance(part, int) else part.encode() if isinstance(part, str) else part
+    return b"$%d\r\n%b\r\n" % (len(encoded), encoded)
 
 
 class EventArm:
@@ -50,13 +55,14 @@ class EventArm:
     def __init__(self, name: str, url: str, ttl: TtlSpec, guard: GuardSpec = UNGUARDED) -> None:
         self.name = name
         self._ttl, self._limits = ttl, guard
-        self._run = b""
+        self._run = self._head = b""
         self._seq = 0
         self._under_way: deque[int] = deque()
         self._server = Server(name, url)
         self._client, self._guard = self._server.client, self._server.guard
         self._lane = self._guard(self._client.connection_pool.get_connection)
         self._limit: MemoryLimit | None = None
+        self._due = b""
         self._connections = 0
         self._server.check_own()
         self._server.configure(SETTINGS)
@@ -69,6 +75,7 @@ class EventArm:
         ttl = self._ttl
         low, high = (round(share * 1000) for share in ttl.thresholds)
         self._run = run.encode()
+        self._head = b"".join(map(encode_part, ("FCALL", "aura_batch", 0, self._run)))
         self._seq = self._call(
             "aura_setup", run, ttl.long * 1000, ttl.medium * 1000, ttl.short * 1000, low, high, empty, room.budget,
             round(self._limits.held * 1000), round(self._limits.reads * 1000),
@@ -99,9 +106,13 @@ class EventArm:
 
     def resend(self, seq: int, batch: Batch, meta: bytes, body: bytes | memoryview) -> None:
         """Send a batch under a given number; one that was counted already is not counted again."""
-        command = encode_command(
-            b"FCALL", b"aura_batch", b"0", self._run, seq, batch.window, batch.first, batch.clock, meta, body,
-            *((b"1",) if batch.traced else ()),
+        numbers = map(encode_part, (seq, batch.window, batch.first, batch.clock))
+        # Thousands a second, so what is the same for all is encoded once, and a body is copied once.
+        command = b"".join(
+            (
+                self._take_due(), TRACED if batch.traced else UNTRACED, self._head, *numbers, encode_part(meta),
+                b"$%d\r\n" % len(body), body, TRACED_END if batch.traced else b"\r\n",
+            )
         )  # fmt: skip
         self._put(self._lane, command)
         self._under_way.append(seq)
@@ -115,15 +126,18 @@ class EventArm:
         if status in (b"foreign", b"gap"):
             raise ArmEmptied(self.name)
         if self._limit is not None and self._limit.follow(before, after):
-            self._put(self._lane, encode_command("CONFIG", "SET", "maxmemory", self._limit.bytes))
+            self._due = encode_command("CONFIG", "SET", "maxmemory", self._limit.bytes)
+        if self._due and (not self._under_way or self._under_way[-1] == CONFIG_SET):
+            self._put(self._lane, self._take_due())
+        # Counters in the order of their fields: by name this would take three times as long.
+        return Answer(*counts, pressure / 1000, version, after, reply[WITHOUT_TRACE] if len(reply) > WITHOUT_TRACE else b"")
+
+    def _take_due(self) -> bytes:
+        """The new limit, if there is one: it goes with the next batch, or alone where none is under way."""
+        due, self._due = self._due, b""
+        if due:
             self._under_way.append(CONFIG_SET)
-        return Answer(
-            **dict(zip(COUNTERS, counts, strict=True)),
-            pressure=pressure / 1000,
-            policy_version=version,
-            items=after,
-            trace=reply[WITHOUT_TRACE] if len(reply) > WITHOUT_TRACE else b"",
-        )
+        return due
 
     def tick(self, clock: int) -> None:
         """See `Arm.tick`."""
