@@ -1,8 +1,8 @@
 """What every arm does for the replay, whichever clock it runs on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,7 @@ class ArmEmptied(ArmLost):
         super().__init__(f"Redis of arm {arm} was restarted empty; its counts are lost, start the experiment again")
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """At most 200 consecutive requests of one window.
 
     `first` is the request number (from 0 over the whole log) of the first one, `clock` the event clock in ms at the last one;
@@ -49,7 +48,7 @@ class Batch:
     clock: int
     keys: Sequence[bytes]
     packed: Sequence[bytes]
-    codes: NDArray[np.int32] = field(default_factory=lambda: NO_CODES)
+    codes: NDArray[np.int32] = NO_CODES
     traced: bool = False
 
 

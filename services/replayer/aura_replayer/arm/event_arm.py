@@ -38,12 +38,12 @@ CONFIG_SET = -1
 """Stands among the batches under way for a new memory limit, of which nobody waits for the answer."""
 
 
-def encode_command(*parts: bytes | memoryview | int | str) -> bytes:
+def encode_command(*parts: bytes | int | str) -> bytes:
     """A command in Redis' wire format."""
     return b"".join((b"*%d\r\n" % len(parts), *map(encode_part, parts)))
 
 
-def encode_part(part: bytes | memoryview | int | str) -> bytes:
+def encode_part(part: bytes | int | str) -> bytes:
     """One argument of a command in Redis' wire format."""
     encoded = b"%d" % part if isinstance(part, int) else part.encode() if isinstance(part, str) else part
     return b"$%d\r\n%b\r\n" % (len(encoded), encoded)
@@ -75,7 +75,7 @@ class EventArm:
         ttl = self._ttl
         low, high = (round(share * 1000) for share in ttl.thresholds)
         self._run = run.encode()
-        self._head = b"".join(map(encode_part, ("FCALL", "aura_batch", 0, self._run)))
+        self._head = b"".join((encode_part("FCALL"), encode_part("aura_batch"), encode_part(0), encode_part(self._run)))
         self._seq = self._call(
             "aura_setup", run, ttl.long * 1000, ttl.medium * 1000, ttl.short * 1000, low, high, empty, room.budget,
             round(self._limits.held * 1000), round(self._limits.reads * 1000),
@@ -129,8 +129,10 @@ class EventArm:
             self._due = encode_command("CONFIG", "SET", "maxmemory", self._limit.bytes)
         if self._due and (not self._under_way or self._under_way[-1] == CONFIG_SET):
             self._put(self._lane, self._take_due())
-        # Counters in the order of their fields: by name this would take three times as long.
-        return Answer(*counts, pressure / 1000, version, after, reply[WITHOUT_TRACE] if len(reply) > WITHOUT_TRACE else b"")
+        trace = reply[WITHOUT_TRACE] if len(reply) > WITHOUT_TRACE else b""
+        # In the order of the fields: by name this would take three times as long.
+        fields: list[Any] = [*counts, pressure / 1000, version, after, trace]
+        return Answer(*fields)
 
     def _take_due(self) -> bytes:
         """The new limit, if there is one: it goes with the next batch, or alone where none is under way."""

@@ -54,7 +54,9 @@ class WorkloadBuilder:
         seen = self._aggregator
         block = seen.window
         intents = self._intents()
-        codes = self._candidates(intents)
+        # Item codes ascend, so a stable order leaves the lower code first.
+        by_count = np.argsort(-seen.counts, kind="stable")[:MOST_REQUESTED]
+        codes = self._candidates(by_count, intents)
         names = self._items.category_names
         # Plain dictionaries: building five hundred validated models a window would cost more than the window's replay.
         view = {
@@ -66,7 +68,7 @@ class WorkloadBuilder:
             "requests": int(seen.counts.sum()),
             "distinct_items": len(seen.items),
             "new_items": seen.new_items,
-            "top_items": self._top_items(names),
+            "top_items": self._top_items(by_count[:TOP_ITEMS], names),
             "top_categories": self._top_categories(names, lessons.affinity),
             "candidates": {**self._describe(codes, intents, names), "neighbours": self._neighbours(codes, lessons)},
             "sessions": self._sessions(names, lessons),
@@ -81,13 +83,11 @@ class WorkloadBuilder:
         items, counts = np.unique(block.items[~block.requests], return_counts=True)
         return dict(zip(items.tolist(), counts.tolist(), strict=True))
 
-    def _candidates(self, intents: dict[int, int]) -> NDArray[np.int64]:
+    def _candidates(self, by_count: NDArray[np.int64], intents: dict[int, int]) -> NDArray[np.int64]:
         seen = self._aggregator
-        # Item codes ascend, so a stable order leaves the lower code first.
-        by_count = seen.items[np.argsort(-seen.counts, kind="stable")[:MOST_REQUESTED]]
         by_trend = seen.items[np.argsort(-seen.trend, kind="stable")[:RISING]]
         wanted = sorted(intents, key=lambda code: (-intents[code], code))[:INTENDED]
-        chosen = np.concatenate([by_count, by_trend, np.array(wanted, np.int64), seen.heaviest])
+        chosen = np.concatenate([seen.items[by_count], by_trend, np.array(wanted, np.int64), seen.heaviest])
         _, first = np.unique(chosen, return_index=True)
         return np.asarray(chosen[np.sort(first)].astype(np.int64))
 
@@ -111,9 +111,8 @@ class WorkloadBuilder:
             "category": [categories[label] for label in self._items.categories[codes].tolist()],
         }
 
-    def _top_items(self, categories: Sequence[str]) -> list[dict[str, Any]]:
+    def _top_items(self, top: NDArray[np.int64], categories: Sequence[str]) -> list[dict[str, Any]]:
         seen, items = self._aggregator, self._items
-        top = np.argsort(-seen.counts, kind="stable")[:TOP_ITEMS]
         columns = zip(seen.items[top].tolist(), seen.counts[top].tolist(), seen.trend[top].tolist(), strict=True)
         return [
             {
