@@ -14,6 +14,16 @@ __all__ = ["Certificates", "Files", "manifests", "ready", "redis_and_kafka"]
 
 HERE = Path(__file__).parent / "manifests"
 
+WRITE = """\
+import os, sys
+path = sys.argv[1]
+os.makedirs(os.path.dirname(path), exist_ok=True)
+with open(f"{path}.new", "wb") as file:
+    file.write(sys.stdin.buffer.read())
+os.replace(f"{path}.new", path)
+"""
+"""The image has no shell."""
+
 
 def manifests(name: str, **values: str) -> list[Manifest]:
     """A file of e2e/manifests with its ${NAMES} filled in."""
@@ -95,8 +105,7 @@ class Files:
 
     def put(self, path: str, text: str) -> None:
         """Write a file."""
-        write = 'mkdir -p "$(dirname "$0")" && cat > "$0.new" && mv "$0.new" "$0"'
-        self.namespace.kubectl("exec", "--stdin", "deployment/files", "--", "sh", "-c", write, f"/srv/{path}", stdin=text)
+        self.namespace.kubectl("exec", "--stdin", "deployment/files", "--", "python", "-c", WRITE, f"/srv/{path}", stdin=text)
 
     def url(self, path: str) -> str:
         """Where pods read a file."""
