@@ -1,4 +1,4 @@
-"""Servers that experiments use as external ones: Redis and Kafka with passwords and TLS, and a server of files."""
+"""Servers that experiments use as external ones, with passwords and TLS, and a server of files."""
 
 import secrets
 import subprocess
@@ -10,9 +10,11 @@ import yaml
 from cluster import Manifest, Namespace
 from installation import Options, images
 
-__all__ = ["Certificates", "Files", "manifests", "ready", "redis_and_kafka"]
+__all__ = ["Certificates", "Files", "catalogue_and_model", "manifests", "ready", "redis_and_kafka"]
 
 HERE = Path(__file__).parent / "manifests"
+FRONT = Path(__file__).with_name("front.py")
+SUPPORT = Path(__file__).parents[1] / "tests" / "support"
 
 WRITE = """\
 import os, sys
@@ -84,6 +86,38 @@ def redis_and_kafka(namespace: Namespace, options: Options, folder: Path) -> Ext
         kafka=f"kafka.{domain}:9092",
         redis_login={"password": password, "ca__crt": pems.ca},
         kafka_login={"username": "aura", "password": password, "ca__crt": pems.ca},
+    )
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Addresses of MongoDB, Milvus and a model server, and what it takes to log in to each."""
+
+    endpoints: dict[str, str]
+    logins: dict[str, dict[str, str]]
+
+
+def catalogue_and_model(namespace: Namespace, options: Options, folder: Path) -> Catalogue:
+    """Bring them up in a namespace, each behind TLS; returns when they are ready."""
+    password, domain = secrets.token_urlsafe(12), f"{namespace.name}.svc"
+    pems = Certificates.new(folder, f"*.{domain}")
+    pem = {"ca__crt": pems.ca, "tls__crt": pems.certificate, "tls__key": pems.key}
+    sources = [FRONT, *(SUPPORT / f"{name}.py" for name in ("tls_front", "grpc_front", "model_server"))]
+    fronts = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "fronts"}}
+    named = images(options)
+    namespace.apply(
+        namespace.secret("servers", password=password, **pem),
+        {**fronts, "data": {path.name: path.read_text(encoding="utf-8") for path in sources}},
+        *manifests("catalogue", IMAGE=named["planner"], MONGODB=named["mongodb"], MILVUS=named["milvus"]),
+    )
+    ready(namespace, "mongodb", "milvus", "model")
+    return Catalogue(
+        endpoints={"mongodb": f"mongodb.{domain}:27017", "milvus": f"milvus.{domain}:19530", "ollama": f"model.{domain}:11434"},
+        logins={
+            "mongodb": {"username": "reader", "password": password, "ca__crt": pems.ca},
+            "milvus": {"username": "root", "password": password, "ca__crt": pems.ca},
+            "ollama": {"api-key": password, "ca__crt": pems.ca},
+        },
     )
 
 
