@@ -12,7 +12,20 @@ from typing import Any
 import yaml
 from cluster import Cluster, Refused, run
 
-__all__ = ["OUT", "RESTRICTED", "ROOT", "SYSTEM", "Options", "fetch", "images", "install", "remove", "roll_back", "upgrade"]
+__all__ = [
+    "OUT",
+    "OWN",
+    "RESTRICTED",
+    "ROOT",
+    "SYSTEM",
+    "Options",
+    "fetch",
+    "images",
+    "install",
+    "remove",
+    "roll_back",
+    "upgrade",
+]
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

@@ -1,4 +1,4 @@
-"""Servers that experiments use as external ones: Redis and Kafka with passwords and TLS, files, and a slow model."""
+"""Servers that experiments use as external ones, with passwords and TLS, a server of files, and a slow model."""
 
 import secrets
 import subprocess
@@ -10,9 +10,21 @@ import yaml
 from cluster import Manifest, Namespace
 from installation import Options, images
 
-__all__ = ["Certificates", "Files", "SlowModel", "manifests", "ready", "redis_and_kafka"]
+__all__ = ["Certificates", "Files", "SlowModel", "catalogue_and_model", "manifests", "ready", "redis_and_kafka"]
 
 HERE = Path(__file__).parent / "manifests"
+FRONT = Path(__file__).with_name("front.py")
+SUPPORT = Path(__file__).parents[1] / "tests" / "support"
+
+WRITE = """\
+import os, sys
+path = sys.argv[1]
+os.makedirs(os.path.dirname(path), exist_ok=True)
+with open(f"{path}.new", "wb") as file:
+    file.write(sys.stdin.buffer.read())
+os.replace(f"{path}.new", path)
+"""
+"""The image has no shell."""
 
 
 def manifests(name: str, **values: str) -> list[Manifest]:
@@ -78,6 +90,38 @@ def redis_and_kafka(namespace: Namespace, options: Options, folder: Path) -> Ext
 
 
 @dataclass(frozen=True)
+class Catalogue:
+    """Addresses of MongoDB, Milvus and a model server, and what it takes to log in to each."""
+
+    endpoints: dict[str, str]
+    logins: dict[str, dict[str, str]]
+
+
+def catalogue_and_model(namespace: Namespace, options: Options, folder: Path) -> Catalogue:
+    """Bring them up in a namespace, each behind TLS; returns when they are ready."""
+    password, domain = secrets.token_urlsafe(12), f"{namespace.name}.svc"
+    pems = Certificates.new(folder, f"*.{domain}")
+    pem = {"ca__crt": pems.ca, "tls__crt": pems.certificate, "tls__key": pems.key}
+    sources = [FRONT, *(SUPPORT / f"{name}.py" for name in ("tls_front", "grpc_front", "model_server"))]
+    fronts = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "fronts"}}
+    named = images(options)
+    namespace.apply(
+        namespace.secret("servers", password=password, **pem),
+        {**fronts, "data": {path.name: path.read_text(encoding="utf-8") for path in sources}},
+        *manifests("catalogue", IMAGE=named["planner"], MONGODB=named["mongodb"], MILVUS=named["milvus"]),
+    )
+    ready(namespace, "mongodb", "milvus", "model")
+    return Catalogue(
+        endpoints={"mongodb": f"mongodb.{domain}:27017", "milvus": f"milvus.{domain}:19530", "ollama": f"model.{domain}:11434"},
+        logins={
+            "mongodb": {"username": "reader", "password": password, "ca__crt": pems.ca},
+            "milvus": {"username": "root", "password": password, "ca__crt": pems.ca},
+            "ollama": {"api-key": password, "ca__crt": pems.ca},
+        },
+    )
+
+
+@dataclass(frozen=True)
 class Files:
     """An HTTP server of files inside a namespace."""
 
@@ -95,8 +139,7 @@ class Files:
 
     def put(self, path: str, text: str) -> None:
         """Write a file."""
-        write = 'mkdir -p "$(dirname "$0")" && cat > "$0.new" && mv "$0.new" "$0"'
-        self.namespace.kubectl("exec", "--stdin", "deployment/files", "--", "sh", "-c", write, f"/srv/{path}", stdin=text)
+        self.namespace.kubectl("exec", "--stdin", "deployment/files", "--", "python", "-c", WRITE, f"/srv/{path}", stdin=text)
 
     def url(self, path: str) -> str:
         """Where pods read a file."""

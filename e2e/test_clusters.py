@@ -83,7 +83,9 @@ def user(there: Namespace, server: str) -> str:
 def replicas(experiment: Experiment) -> Counter[str]:
     """Plans so far by the cluster whose planner made them, from the run's own file."""
     (pod,) = experiment.pods("replayer")
-    text = experiment.namespace.kubectl("exec", pod["metadata"]["name"], "--", "cat", "/results/plans.jsonl")
+    # The image has no other program.
+    read = ("python", "-c", "print(open('/results/plans.jsonl').read())")
+    text = experiment.namespace.kubectl("exec", pod["metadata"]["name"], "--", *read)
     # The last line may be under way.
     plans = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
     return Counter("east" if plan["replica"].startswith("east/") else "home" for plan in plans)

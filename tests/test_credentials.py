@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import redis as client
+from rich.console import Console
 from tls_front import Certificates, TlsFront
 
 from aura_bus import BusError, Publisher, Subscriber, ensure_topics
@@ -15,10 +16,11 @@ from aura_cli.embedded import Household
 from aura_cli.embedded.kafka import start_broker
 from aura_cli.embedded.redis import start_redis
 from aura_cli.embedded.services import find_executor
+from aura_cli.leftovers import clear_servers
 from aura_contract.cache import TtlSpec
 from aura_contract.credentials import PARTS, Part, adopt, credentials
 from aura_contract.dependencies import DependenciesSpec
-from aura_contract.manifest import ManifestError
+from aura_contract.manifest import ManifestError, parse_manifest
 from aura_contract.results import Verdict
 from aura_data.catalog import MongoCatalog
 from aura_data.errors import ServerError
@@ -256,6 +258,25 @@ def run(folder: Path, manifest: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, capture_output=True, text=True, timeout=280, check=False)
 
 
+@pytest.mark.parametrize("filled", [True, False])
+def test_keys_that_are_left_are_told_of_where_they_can_be(
+    redis: tuple[int, str], told: Set, closed_port: int, capsys: pytest.CaptureFixture[str], filled: bool
+) -> None:
+    told("REDIS", username="default", password="secret-word")
+    manifest = parse_manifest(RUN.format(baseline=redis[0], aura=closed_port, kafka="k:1").replace("tls: true, ", ""))
+    clear_servers(Console(stderr=True, width=500), manifest.spec, filled=filled)
+    word = "are" if filled else "may be"
+    refuses = "refuses user and password; correct AURA_REDIS_USERNAME and AURA_REDIS_PASSWORD, in Kubernetes the Secret's username and password"
+    silent = "does not answer (ConnectionError); check the address or start the server"
+    warnings = [
+        *([f"Redis of arm baseline at 127.0.0.1:{redis[0]} {refuses}"] if filled else []),
+        f"Redis of arm aura at 127.0.0.1:{closed_port} {silent}",
+    ]
+    assert capsys.readouterr().err.splitlines() == [
+        f"aura: warning: {warning}; the run's keys {word} still there" for warning in warnings
+    ]
+
+
 def test_run_on_servers_of_the_users_own_leaves_them_as_they_were(
     servers: Household, front: Front, told: Set, certificates: Certificates, tmp_path: Path
 ) -> None:
@@ -347,5 +368,6 @@ def test_run_on_a_redis_that_cannot_be_used(
     told("REDIS", password=wrong.get("password", right), ca=getattr(certificates, wrong.get("ca", "ca")))
     done = run(tmp_path, RUN.format(baseline=ports[0], aura=ports[1], kafka=start_broker(servers).address))
     assert done.returncode == 3, done.stderr
-    assert done.stderr.splitlines()[-1] == f"aura: Redis of arm baseline at 127.0.0.1:{ports[0]} {sentence}"
-    assert "secret-word" not in done.stdout + done.stderr
+    # It let nobody in, so that there is nothing left in it to warn of.
+    assert done.stderr == f"aura: Redis of arm baseline at 127.0.0.1:{ports[0]} {sentence}\n"
+    assert "secret-word" not in done.stdout

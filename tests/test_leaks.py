@@ -171,6 +171,37 @@ def test_no_secret_is_in_logs_results_output_or_arguments(
     canaries.check({**printed, "arguments": b"\n".join(arguments).decode(errors="replace")})
 
 
+SWEPT = """
+apiVersion: aura.dev/v1alpha1
+kind: AuraExperiment
+metadata: {{name: swept}}
+spec:
+  workload: {{source: {{url: "http://reader:{url}@127.0.0.1:{files}/log.csv?access_token={signature}"}}, columns: {{user: user}}}}
+  cache: {{capacity: 20%}}
+  trigger: {{everyEvents: 1000}}
+  planner: {{backend: heuristic}}
+"""
+
+
+def test_a_sweep_keeps_no_login_and_its_cells_log_in(tmp_path: Path, canaries: Canaries, files: int) -> None:
+    manifest, out = tmp_path / "swept.yaml", tmp_path / "out"
+    manifest.write_text(SWEPT.format(url=canaries["url"], signature=canaries["signature"], files=files))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    with watched_arguments() as arguments:
+        done = aura(environment, "sweep", manifest, "--capacity", "10%,20%", "--jobs", "1", "--out", out)
+        assert done.returncode == 0, done.stderr
+        again = aura(environment, "sweep", manifest, "--capacity", "10%,20%", "--jobs", "1", "--out", out)
+    assert again.stdout.startswith("2 of 2 cells are there from before\n"), again.stderr
+    assert len(list(out.glob("*/seed-*/cell.yaml"))) == len(list(out.glob("*/seed-*/verdict.json"))) == 2
+    assert in_folder(out, canaries.words.values()) == {}
+    # The whole manifests were there, for the user alone, and are gone.
+    assert list(temporary.iterdir()) == []
+    said = done.stdout + done.stderr + again.stdout + again.stderr
+    canaries.check({"output": said, "arguments": b"\n".join(arguments).decode(errors="replace")})
+
+
 def test_what_is_found_is_told(tmp_path: Path) -> None:
     """The search itself: it finds a word that is there."""
     word = f"canary-{secrets.token_hex(6)}"

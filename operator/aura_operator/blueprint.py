@@ -31,7 +31,8 @@ class Door:
 class Blueprint:
     """One experiment as builders see it.
 
-    `passwords` are those that were generated for the embedded parts (`redis`, `mongodb`); `secret_keys` are the keys of the
+    `passwords` are those that were generated for the embedded parts (`redis`, `kafka`, `mongodb`, `milvus`); Kafka and Milvus
+    without one are open, as they were when earlier operators made them. `secret_keys` are the keys of the
     Secrets that the spec names, by Secret, as far as they were found; `apis` are optional API groups that the
     cluster serves; `kafka_mechanism` is what the Secret of an external Kafka says, empty where it says nothing.
     `door` is open when planners elsewhere need an embedded broker.

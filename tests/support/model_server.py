@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -12,10 +12,16 @@ __all__ = ["model_server"]
 
 
 @contextmanager
-def model_server(model: str, answer: str, seconds: float = 0.0, authorization: str = "") -> Iterator[str]:
+def model_server(
+    model: str,
+    answer: str,
+    seconds: float = 0.0,
+    authorization: str = "",
+    heard: Callable[[bytes], object] = lambda _: None,
+) -> Iterator[str]:
     """Its url; it has one `model`, which says `answer` after so many seconds, whatever it is asked.
 
-    With `authorization` it answers 401 to whoever does not send that header.
+    With `authorization` it answers 401 to whoever does not send that header; `heard` is told of each question that it answers.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -23,7 +29,9 @@ def model_server(model: str, answer: str, seconds: float = 0.0, authorization: s
             self._answer({"models": [{"name": f"{model}:latest"}]})
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            question = self.rfile.read(int(self.headers["Content-Length"]))
+            if authorization in ("", self.headers["Authorization"]):
+                heard(question)
             time.sleep(seconds)
             said = {"message": {"content": answer}}
             openai = self.path.endswith("/v1/chat/completions")

@@ -48,16 +48,23 @@ def make_certificates(folder: Path) -> Certificates:
 
 
 class TlsFront:
-    """Takes TLS on a port and passes what comes on to `target` in the clear."""
+    """Takes TLS at an address, by default a free port, and passes what comes on to the port `target` in the clear."""
 
-    def __init__(self, certificates: Certificates, target: int, *, client_certificate: bool = False) -> None:
+    def __init__(
+        self,
+        certificates: Certificates,
+        target: int,
+        *,
+        client_certificate: bool = False,
+        address: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificates.server, certificates.server_key)
         if client_certificate:
             self._context.verify_mode = ssl.CERT_REQUIRED
             self._context.load_verify_locations(certificates.ca)
         self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(address)
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._serve, daemon=True).start()
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from aura_contract.credentials import variable
 from aura_contract.planner import AutoscaleSpec
 from aura_contract.topics import PLANNER_GROUP, Topics
 from aura_operator.blueprint import KEDA, Blueprint, Manifest
-from aura_operator.builders import endpoints
+from aura_operator.builders import endpoints, secrets
+from aura_operator.builders.credentials import KAFKA_MECHANISM
 from aura_operator.builders.endpoints import PLANNER
 
 __all__ = ["build"]
@@ -76,6 +78,8 @@ def _scaled_object(blueprint: Blueprint, autoscale: AutoscaleSpec, authenticates
 
 
 def _security(blueprint: Blueprint) -> Mapping[str, str]:
+    if _generated(blueprint):
+        return {"sasl": MECHANISMS[KAFKA_MECHANISM]}
     server, keys = blueprint.spec.dependencies.kafka_server, _keys(blueprint)
     found = {}
     if "username" in keys:
@@ -84,6 +88,11 @@ def _security(blueprint: Blueprint) -> Mapping[str, str]:
     if (server is not None and server.tls) or keys & {"ca.crt", "tls.crt"}:
         found["tls"] = "enable"
     return found
+
+
+def _generated(blueprint: Blueprint) -> bool:
+    """Whether the broker is the experiment's own and takes a password."""
+    return endpoints.embeds(blueprint, endpoints.KAFKA) and secrets.KAFKA in blueprint.passwords
 
 
 def _keys(blueprint: Blueprint) -> frozenset[str]:
@@ -95,17 +104,24 @@ def _keys(blueprint: Blueprint) -> frozenset[str]:
 
 
 def _login(blueprint: Blueprint) -> list[Manifest]:
-    """The TriggerAuthentication: which keys of the user's own Secret KEDA reads."""
+    """The TriggerAuthentication: which keys of the user's own Secret KEDA reads, or that of the generated passwords."""
     server, keys = blueprint.spec.dependencies.kafka_server, _keys(blueprint)
+    if _generated(blueprint):
+        targets = [{"parameter": "password", "name": blueprint.child(secrets.PASSWORDS), "key": secrets.KAFKA}]
+        # The name is no secret, and KEDA reads it where the planners do.
+        user = [{"parameter": "username", "name": variable("KAFKA", "username"), "containerName": PLANNER}]
+        return [_authentication(blueprint, {"secretTargetRef": targets, "env": user})]
     if server is None or server.secret_ref is None or not keys & PARAMETERS.keys():
         return []
     secret = server.secret_ref.name
     targets = [{"parameter": name, "name": secret, "key": key} for key, name in PARAMETERS.items() if key in keys]
-    return [
-        {
-            "apiVersion": f"{KEDA}/v1alpha1",
-            "kind": "TriggerAuthentication",
-            "metadata": blueprint.metadata(PLANNER),
-            "spec": {"secretTargetRef": targets},
-        }
-    ]
+    return [_authentication(blueprint, {"secretTargetRef": targets})]
+
+
+def _authentication(blueprint: Blueprint, spec: Manifest) -> Manifest:
+    return {
+        "apiVersion": f"{KEDA}/v1alpha1",
+        "kind": "TriggerAuthentication",
+        "metadata": blueprint.metadata(PLANNER),
+        "spec": spec,
+    }

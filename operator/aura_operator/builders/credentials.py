@@ -11,10 +11,19 @@ from aura_operator.builders.pod import env, secret_env
 __all__ = ["API_KEY", "FOLDER", "MONGODB_USER", "Access", "access"]
 
 FOLDER = "/etc/aura"
-MONGODB_USER = "root"
+MONGODB_USER = MILVUS_USER = "root"
+KAFKA_MECHANISM = "PLAIN"
 
 API_KEY = "api-key"
 TEXTS = {"username": "username", "password": "password", "mechanism": "mechanism", API_KEY: "api_key"}
+EMBEDDED: dict[Part, dict[str, str]] = {
+    "REDIS": {},
+    "KAFKA": {"username": secrets.KAFKA_USER, "mechanism": KAFKA_MECHANISM},
+    "MONGODB": {"username": MONGODB_USER},
+    "MILVUS": {"username": MILVUS_USER},
+}
+"""What clients of embedded servers are told besides the password."""
+
 FILES = {"ca.crt": "ca", "tls.crt": "cert", "tls.key": "key"}
 
 
@@ -48,13 +57,12 @@ def _part(blueprint: Blueprint, part: Part) -> Access:
 
 
 def _embedded(blueprint: Blueprint, part: Part) -> Access:
-    """The generated passwords; Kafka and Milvus have none, and network policies keep strangers away from them."""
+    """The generated passwords; nothing for a server that was made without one."""
+    if part.lower() not in blueprint.passwords:
+        return Access()
     password = secret_env(variable(part, "password"), blueprint.child(secrets.PASSWORDS), part.lower())
-    if part == "REDIS":
-        return Access((password,))
-    if part == "MONGODB":
-        return Access((*env({variable(part, "username"): MONGODB_USER}), password))
-    return Access()
+    plain = {variable(part, field): value for field, value in EMBEDDED[part].items()}
+    return Access((*env(plain), password))
 
 
 def _model_server(blueprint: Blueprint) -> Access:

@@ -4,8 +4,9 @@ import base64
 import hashlib
 
 from aura_operator.blueprint import Blueprint, Manifest, digest
-from aura_operator.builders import door, endpoints
-from aura_operator.builders.pod import container, empty_dir, env, pod_template, scratch_mount, tcp_probe
+from aura_operator.builders import door, endpoints, secrets
+from aura_operator.builders.credentials import KAFKA_MECHANISM
+from aura_operator.builders.pod import container, empty_dir, env, pod_template, scratch_mount, secret_env, tcp_probe
 from aura_operator.builders.workload import service, stateful_set
 from aura_operator.naming import TEMPLATE_HASH
 
@@ -16,6 +17,9 @@ UID = 1000
 
 # A file system of its own has a folder lost+found at its root, and Kafka refuses to start on a folder that is no partition.
 LOG_FOLDER = "/var/lib/kafka/data/log"
+OPEN, LOGIN = ("PLAINTEXT", "PLAINTEXT"), ("CLIENTS", "SASL_PLAINTEXT")
+"""Name and protocol of the listener for the experiment's own pods, without and with a password."""
+
 LARGEST_MESSAGE = 5 * 1024 * 1024
 """Contexts have up to 4 MiB, and the broker counts a batch's header too."""
 
@@ -33,7 +37,7 @@ def build(blueprint: Blueprint) -> list[Manifest]:
         embedded.image or settings.images.kafka,
         embedded.resources or settings.resources.kafka,
         ports=ports,
-        env=[*env(_variables(blueprint)), *door.variables(blueprint)],
+        env=[*env(_variables(blueprint)), *_login(blueprint), *door.variables(blueprint)],
         # By TCP: Kafka's own scripts start a virtual machine each.
         startupProbe=tcp_probe("kafka", period=2, failures=90),
         readinessProbe=tcp_probe("kafka", period=2),
@@ -65,17 +69,35 @@ def cluster_id(uid: str) -> str:
     return f"A{found[1:]}" if found.startswith("-") else found
 
 
+def _listener(blueprint: Blueprint) -> tuple[str, str]:
+    return LOGIN if secrets.KAFKA in blueprint.passwords else OPEN
+
+
+def _login(blueprint: Blueprint) -> list[Manifest]:
+    """What the listener with a password asks for, and what the broker, a client of its own, says to it."""
+    if _listener(blueprint) == OPEN:
+        return []
+    prefix = f"KAFKA_LISTENER_NAME_{LOGIN[0]}"
+    settings = {
+        f"{prefix}_SASL_ENABLED_MECHANISMS": KAFKA_MECHANISM,
+        "KAFKA_SASL_MECHANISM_INTER_BROKER_PROTOCOL": KAFKA_MECHANISM,
+    }
+    jaas = f"{prefix}_{KAFKA_MECHANISM}_SASL_JAAS_CONFIG"
+    return [*env(settings), secret_env(jaas, blueprint.child(secrets.PASSWORDS), secrets.KAFKA_JAAS)]
+
+
 def _variables(blueprint: Blueprint) -> dict[str, str]:
     port, outside = endpoints.PORTS[endpoints.KAFKA], door.listener(blueprint)
+    name, protocol = _listener(blueprint)
     return {
         "CLUSTER_ID": cluster_id(blueprint.uid),
         "KAFKA_NODE_ID": "1",
         "KAFKA_PROCESS_ROLES": "broker,controller",
         # The controller is for this process alone; clients come through the Service, so its name is the one to tell them.
-        "KAFKA_LISTENERS": f"PLAINTEXT://:{port},CONTROLLER://localhost:9093{outside.get('bound', '')}",
-        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{endpoints.kafka(blueprint)}{outside.get('advertised', '')}",
-        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": f"CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT{outside.get('map', '')}",
-        "KAFKA_INTER_BROKER_LISTENER_NAME": "PLAINTEXT",
+        "KAFKA_LISTENERS": f"{name}://:{port},CONTROLLER://localhost:9093{outside.get('bound', '')}",
+        "KAFKA_ADVERTISED_LISTENERS": f"{name}://{endpoints.kafka(blueprint)}{outside.get('advertised', '')}",
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": f"CONTROLLER:PLAINTEXT,{name}:{protocol}{outside.get('map', '')}",
+        "KAFKA_INTER_BROKER_LISTENER_NAME": name,
         "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
         "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
         "KAFKA_LOG_DIRS": LOG_FOLDER,

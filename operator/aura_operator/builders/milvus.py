@@ -1,11 +1,11 @@
 """Milvus: semantic neighbours, where the manifest asks for them; standalone, with its own etcd and files on its volume."""
 
 from aura_operator.blueprint import Blueprint, Manifest
-from aura_operator.builders import endpoints
-from aura_operator.builders.pod import container, empty_dir, env, http_probe, pod_template, scratch_mount
+from aura_operator.builders import endpoints, secrets
+from aura_operator.builders.pod import container, empty_dir, env, http_probe, pod_template, scratch_mount, secret_env
 from aura_operator.builders.workload import service, stateful_set
 
-__all__ = ["build"]
+__all__ = ["ROOT_PASSWORD", "build"]
 
 UID = 1000
 DATA = "/var/lib/milvus"
@@ -21,6 +21,9 @@ VARIABLES = {
     "HOME": DATA,
 }
 
+ROOT_PASSWORD = "COMMON_SECURITY_DEFAULTROOTPASSWORD"  # noqa: S105 - a variable's name
+"""The user root is made with it at the first start, and later starts do not change it."""
+
 
 def build(blueprint: Blueprint) -> list[Manifest]:
     """A StatefulSet and a Service; nothing where the manifest has no catalogue for it or the user brings the server."""
@@ -35,7 +38,7 @@ def build(blueprint: Blueprint) -> list[Manifest]:
         embedded.resources or settings.resources.milvus,
         ports={"milvus": port, "health": HEALTH_PORT},
         args=["milvus", "run", "standalone"],
-        env=env(VARIABLES),
+        env=[*env(VARIABLES), *_login(blueprint)],
         startupProbe=http_probe("/healthz", "health", period=3, failures=100),
         readinessProbe=http_probe("/healthz", "health"),
         # It is unwell for a while when its processor is taken away; it recovers by itself.
@@ -47,3 +50,10 @@ def build(blueprint: Blueprint) -> list[Manifest]:
         stateful_set(blueprint, endpoints.MILVUS, template, embedded.storage or settings.part_storage),
         service(blueprint, endpoints.MILVUS, {"milvus": port}),
     ]
+
+
+def _login(blueprint: Blueprint) -> list[Manifest]:
+    if secrets.MILVUS not in blueprint.passwords:
+        return []
+    password = secret_env(ROOT_PASSWORD, blueprint.child(secrets.PASSWORDS), secrets.MILVUS)
+    return [*env({"COMMON_SECURITY_AUTHORIZATIONENABLED": "true"}), password]

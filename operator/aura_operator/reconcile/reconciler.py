@@ -31,6 +31,7 @@ from aura_operator.reconcile.actions import decide
 from aura_operator.reconcile.applying import NAME_TAKEN, Applier, Threads
 from aura_operator.reconcile.lookups import Lookups, look_up
 from aura_operator.reconcile.memory import Memory, Picture, Refusal
+from aura_operator.reconcile.passwords import completed, in_use
 from aura_operator.reconcile.reporting import Announce, Reporter
 from aura_operator.reconcile.stages import plan
 from aura_operator.settings import OperatorSettings
@@ -154,13 +155,14 @@ class Reconciler:
             return
         memory.settled = None
         observed = observe()
+        passwords = await self._passwords(experiment, memory, observed, finished)
         blueprint = Blueprint(
             name=experiment.name,
             namespace=experiment.namespace,
             uid=experiment.uid,
             spec=experiment.spec,
             settings=self._settings,
-            passwords=await self._passwords(experiment, memory, observed, finished),
+            passwords=in_use(passwords, experiment.name, observed, started=started),
             secret_keys=lookups.secret_keys,
             apis=self._apis(),
             kafka_mechanism=mechanism,
@@ -180,13 +182,12 @@ class Reconciler:
     async def _passwords(
         self, experiment: Experiment, memory: Memory, observed: Mapping[ChildKey, Manifest], finished: bool
     ) -> Mapping[str, str]:
-        """Those of the Secret; those of before when it was deleted, since running servers still have them; else new ones."""
         name = f"{experiment.name}-{secrets.PASSWORDS}"
-        known = secrets.read(observed.get(("Secret", name))) or memory.passwords
-        if not known and secrets.needed(experiment.spec) and not finished:
+        secret = observed.get(("Secret", name))
+        if secret is None and not memory.passwords and secrets.needed(experiment.spec) and not finished:
             # What no watch has told of may still be there.
-            known = secrets.read(await self._thread(self._cluster.read, SECRET, experiment.namespace, name))
-        memory.passwords = known or secrets.generate()
+            secret = await self._thread(self._cluster.read, SECRET, experiment.namespace, name)
+        memory.passwords = completed(secret, memory.passwords)
         return memory.passwords
 
     async def _lookups(self, experiment: Experiment, memory: Memory, facts: Facts) -> Lookups:

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 UID = "6f1c0b9e-3f6e-4c1b-9a53-0b6f1a2c3d4e"
-PASSWORDS = {"redis": "generated-for-redis", "mongodb": "generated-for-mongodb"}
+PASSWORDS = {part: f"generated-for-{part}" for part in ("redis", "kafka", "mongodb", "milvus")}
 
 MINIMAL_SPEC = """
 workload: {source: {url: https://example.org/log.csv}}

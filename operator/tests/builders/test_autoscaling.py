@@ -39,12 +39,28 @@ def test_a_cluster_without_keda_scales_by_processor_time() -> None:
 
 
 def test_keda_scales_by_the_contexts_that_wait() -> None:
-    assert by_kind(autoscaling.build(WITH_KEDA)).keys() == {"ScaledObject"}
     found = trigger(WITH_KEDA)
     assert found["metadata"]["bootstrapServers"] == "grocer-kafka.shop.svc:9092"
     assert (found["metadata"]["topic"], found["metadata"]["consumerGroup"]) == ("aura-context", "aura-planner")
     assert found["metadata"]["lagThreshold"] == "1"
-    assert "authenticationRef" not in found
+
+
+def test_keda_logs_in_to_the_experiments_own_broker() -> None:
+    login = by_kind(autoscaling.build(WITH_KEDA))["TriggerAuthentication"]
+    assert login["spec"]["secretTargetRef"] == [{"parameter": "password", "name": "grocer-passwords", "key": "kafka"}]
+    (name,) = login["spec"]["env"]
+    (container,) = planner.build(WITH_KEDA)[0]["spec"]["template"]["spec"]["containers"]
+    assert (name["parameter"], name["containerName"]) == ("username", container["name"])
+    assert {"name": name["name"], "value": "aura"} in container["env"]
+    found = trigger(WITH_KEDA)
+    assert found["authenticationRef"] == {"name": login["metadata"]["name"]}
+    assert (found["metadata"]["sasl"], found["metadata"].get("tls")) == ("plaintext", None)
+
+
+def test_keda_does_not_log_in_to_a_broker_without_a_password() -> None:
+    found = replace(WITH_KEDA, passwords={"redis": "r"})
+    assert by_kind(autoscaling.build(found)).keys() == {"ScaledObject"}
+    assert not {"authenticationRef", "sasl"} & (trigger(found).keys() | trigger(found)["metadata"].keys())
 
 
 def test_keda_logs_in_as_the_services_do() -> None:

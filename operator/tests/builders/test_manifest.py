@@ -1,5 +1,7 @@
 """The experiment as its pods read it."""
 
+from dataclasses import replace
+
 import pytest
 from sample_blueprints import BLUEPRINTS, EMBEDDED, EMBEDDED_SPEC, EXTERNAL, EXTERNAL_SPEC, MINIMAL, MINIMAL_SPEC, blueprint
 
@@ -114,13 +116,8 @@ def test_life_cycle_is_not_for_pods(more: str) -> None:
 @pytest.mark.parametrize("spec", [EMBEDDED_SPEC, MINIMAL_SPEC.replace("planner: {backend: heuristic}", "")])
 def test_scaling_planners_rolls_none_of_them(spec: str) -> None:
     one = blueprint(spec)
-    three = Blueprint(
-        one.name,
-        one.namespace,
-        one.uid,
-        one.spec.model_copy(update={"planner": one.spec.planner.model_copy(update={"replicas": 3})}),
-        one.settings,
-    )
+    spec_of_three = one.spec.model_copy(update={"planner": one.spec.planner.model_copy(update={"replicas": 3})})
+    three = replace(one, spec=spec_of_three)
     assert text(one) == text(three)
     (before,), (after,) = planner.build(one), planner.build(three)
     assert before["spec"]["template"] == after["spec"]["template"]

@@ -1,5 +1,6 @@
 """What single builders promise."""
 
+import base64
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from sample_blueprints import (
     EMBEDDED,
     EMBEDDED_SPEC,
@@ -14,18 +16,21 @@ from sample_blueprints import (
     EXTERNAL_SPEC,
     MINIMAL,
     MINIMAL_SPEC,
+    PASSWORDS,
     SHARDED,
     SHARDED_SPEC,
     blueprint,
 )
 
 from aura_contract.credentials import Part, credentials, variable
-from aura_operator.blueprint import Blueprint, Manifest
+from aura_operator.blueprint import KEDA, Blueprint, Manifest
 from aura_operator.builders import (
     disruption,
     endpoints,
     executor,
+    kafka,
     loader,
+    milvus,
     monitoring,
     network,
     ollama,
@@ -174,7 +179,63 @@ def test_embedded_servers_take_the_generated_passwords() -> None:
     assert found["AURA_REDIS_PASSWORD"] == {"secretKeyRef": {"name": "grocer-passwords", "key": "redis"}}
     assert found["AURA_MONGODB_PASSWORD"] == {"secretKeyRef": {"name": "grocer-passwords", "key": "mongodb"}}
     assert found["AURA_MONGODB_USERNAME"] == "root"
-    assert set(secrets.build(EMBEDDED)[0]["data"]) == {"redis", "mongodb", "redis.conf"}
+    assert set(secrets.build(EMBEDDED)[0]["data"]) == {*PASSWORDS, "redis.conf", "kafka.jaas"}
+
+
+def test_every_client_of_an_embedded_kafka_logs_in() -> None:
+    for built in (*replayer.build(EMBEDDED), *planner.build(EMBEDDED), *executor.build(EMBEDDED)):
+        found = variables(built)
+        assert found["AURA_KAFKA_PASSWORD"] == {"secretKeyRef": {"name": "grocer-passwords", "key": "kafka"}}
+        assert (found["AURA_KAFKA_USERNAME"], found["AURA_KAFKA_MECHANISM"]) == ("aura", "PLAIN")
+        assert credentials("KAFKA", {name: str(value) for name, value in found.items()}).tls is False
+    assert "AURA_KAFKA_PASSWORD" not in variables(one(loader.build(EMBEDDED)))
+
+
+def test_an_embedded_kafka_lets_in_its_one_user_alone() -> None:
+    found = variables(kafka.build(EMBEDDED)[0])
+    assert found["KAFKA_LISTENERS"] == "CLIENTS://:9092,CONTROLLER://localhost:9093"
+    assert found["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"] == "CONTROLLER:PLAINTEXT,CLIENTS:SASL_PLAINTEXT"
+    jaas = found["KAFKA_LISTENER_NAME_CLIENTS_PLAIN_SASL_JAAS_CONFIG"]
+    assert jaas == {"secretKeyRef": {"name": "grocer-passwords", "key": "kafka.jaas"}}
+    text = base64.b64decode(secrets.build(EMBEDDED)[0]["data"]["kafka.jaas"]).decode()
+    assert re.findall(r'(\w+)="([^"]*)"', text) == [
+        ("username", "aura"), ("password", PASSWORDS["kafka"]), ("user_aura", PASSWORDS["kafka"]),
+    ]  # fmt: skip
+
+
+def test_an_embedded_milvus_lets_in_root_alone() -> None:
+    server = variables(milvus.build(EMBEDDED)[0])
+    assert server["COMMON_SECURITY_AUTHORIZATIONENABLED"] == "true"
+    assert server["COMMON_SECURITY_DEFAULTROOTPASSWORD"] == {"secretKeyRef": {"name": "grocer-passwords", "key": "milvus"}}
+    for built in (*planner.build(EMBEDDED), *loader.build(EMBEDDED)):
+        found = variables(built)
+        assert found["AURA_MILVUS_PASSWORD"] == {"secretKeyRef": {"name": "grocer-passwords", "key": "milvus"}}
+        assert found["AURA_MILVUS_USERNAME"] == "root"
+
+
+def test_servers_that_were_made_without_a_password_stay_as_they_were() -> None:
+    passwords = {"redis": "r", "mongodb": "m"}
+    found = replace(EMBEDDED, passwords=passwords, apis=frozenset({KEDA}))
+    assert set(secrets.build(found)[0]["data"]) == {*passwords, "redis.conf"}
+    for built in (*kafka.build(found), *milvus.build(found), *replayer.build(found), *planner.build(found)):
+        assert not re.search("SASL|AUTHORIZATION|AURA_(KAFKA|MILVUS)_", str(built))
+    assert variables(kafka.build(found)[0])["KAFKA_LISTENERS"] == "PLAINTEXT://:9092,CONTROLLER://localhost:9093"
+
+
+@pytest.mark.parametrize(
+    ("part", "spec"),
+    [
+        (None, EXTERNAL_SPEC),
+        ("redis", EXTERNAL_SPEC.replace("redis:", "x:")),
+        ("kafka", EXTERNAL_SPEC.replace("kafka:", "x:")),
+        ("mongodb", EXTERNAL_SPEC.replace("mongodb: {ext", "mongodb: {}\n  x: {ext")),
+        ("milvus", EXTERNAL_SPEC.replace("milvus: {ext", "milvus: {}\n  x: {ext")),
+    ],
+)
+def test_passwords_are_there_for_whatever_is_embedded(part: str | None, spec: str) -> None:
+    parsed = yaml.safe_load(spec)
+    parsed["dependencies"].pop("x", None)
+    assert bool(secrets.build(blueprint(yaml.safe_dump(parsed)))) is (part is not None)
 
 
 @pytest.mark.parametrize("part", ["KAFKA", "REDIS", "MONGODB"])

@@ -13,6 +13,7 @@ from sample_blueprints import (
     DOOR_SECRETS,
     EMBEDDED,
     MINIMAL_SPEC,
+    PASSWORDS,
     PLACED_EMBEDDED,
     PLACED_EXTERNAL,
     blueprint,
@@ -121,7 +122,7 @@ def listeners(found: Blueprint) -> dict[str, Any]:
 
 def test_kafka_has_a_door_only_where_a_placement_needs_it() -> None:
     before, after = listeners(blueprint(MINIMAL_SPEC)), listeners(PLACED_EMBEDDED)
-    plain = "PLAINTEXT://grocer-kafka.shop.svc:9092"
+    plain = "CLIENTS://grocer-kafka.shop.svc:9092"
     assert before["KAFKA_ADVERTISED_LISTENERS"] == plain
     assert after["KAFKA_ADVERTISED_LISTENERS"] == f"{plain},DOOR://192.0.2.8:31094"
     assert after["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].endswith("DOOR:SASL_SSL")
@@ -153,7 +154,7 @@ def test_no_secret_of_the_door_is_in_anything_but_its_secret() -> None:
         if item["kind"] != "Secret":
             text = json.dumps(item)
             assert not {value for value in DOOR_SECRETS.values() if value in text}
-    assert secrets.build(PLACED_EMBEDDED)[0]["data"].keys() == {"redis", "mongodb", "redis.conf"}
+    assert secrets.build(PLACED_EMBEDDED)[0]["data"].keys() == {*PASSWORDS, "redis.conf", "kafka.jaas"}
 
 
 def test_a_planner_at_home_does_not_roll_when_placements_change() -> None:

@@ -11,18 +11,17 @@ from aura_cli import rundir
 from aura_cli.embedded import Household
 from aura_cli.embedded.services import RunPlan
 from aura_cli.errors import InputError, PartLostError
+from aura_cli.leftovers import clear_servers
 from aura_cli.outcome import read_verdict, show_outcome, write_report
 from aura_cli.preflight import check_files, warnings
 from aura_cli.signals import StopSignals
 from aura_cli.supervisor import Supervisor
 from aura_cli.view import make_view
 from aura_contract.credentials import adopt
-from aura_contract.experiment import AuraExperiment, ExperimentSpec
+from aura_contract.experiment import AuraExperiment
 from aura_contract.manifest import load_manifest
 from aura_data.errors import DataError, ServerError
 from aura_data.loading import load_catalogue
-from aura_replayer.arm.base import ArmLost
-from aura_replayer.arm.server import clear
 from aura_replayer.ceilings import write_ceilings
 from aura_replayer.merging import merge
 from aura_replayer.parts import RunSettings
@@ -81,7 +80,7 @@ def run_experiment(
             rundir.writable_or_raise(folder)
             raise
         finally:
-            _clear_servers(errors, experiment.spec)
+            clear_servers(errors, experiment.spec, filled=rundir.arms_were_filled(folder))
         _evidence(console, AuraExperiment.model_validate(data), folder, bad_rows, signals)
 
 
@@ -126,17 +125,6 @@ def _evidence(
         write_sensitivity(experiment, folder, bad_rows, signals)
     report = write_report(folder)
     show_outcome(console, read_verdict(folder), report)
-
-
-def _clear_servers(errors: Console, spec: ExperimentSpec) -> None:
-    """Take what the run left out of the user's own Redis servers."""
-    external = spec.dependencies.redis.external
-    endpoints = {arm: external.endpoints[arm] for arm in spec.arms} if external else {}
-    for arm, endpoint in endpoints.items():
-        try:
-            clear(arm, endpoint)
-        except ArmLost as error:
-            errors.print(f"aura: warning: {error}; the run's keys are still there", highlight=False, soft_wrap=True, markup=False)
 
 
 def _check_address(option: str, address: str | None) -> None:

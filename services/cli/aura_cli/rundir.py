@@ -12,11 +12,15 @@ from aura_contract.experiment import AuraExperiment
 from aura_contract.redaction import redacted_manifest
 from aura_replayer.parts import SHARDS
 
-__all__ = ["MANIFEST", "default_folder", "prepare", "resolved", "writable_or_raise", "write_manifest", "write_private"]
+__all__ = [
+    "MANIFEST", "arms_were_filled", "default_folder", "prepare", "resolved", "writable_or_raise", "write_manifest",
+    "write_private",
+]  # fmt: skip
 
 MANIFEST = "experiment.yaml"
 RESULTS = ("windows.jsonl", "plans.jsonl", "receipts.jsonl", "verdict.json", "report.html")
-OURS = (MANIFEST, *RESULTS, "sizing.json", "ceilings.json", "sensitivity.json")
+SIZING = "sizing.json"
+OURS = (MANIFEST, *RESULTS, SIZING, "ceilings.json", "sensitivity.json")
 LOGS = "logs"
 PROBE_BYTES = 65_536
 
@@ -54,6 +58,11 @@ def writable_or_raise(folder: Path) -> None:
         raise _cannot_write(folder, error) from error
     finally:
         probe.unlink(missing_ok=True)
+
+
+def arms_were_filled(folder: Path) -> bool:
+    """Whether the run in a folder came so far that its arms' servers have keys: their size is measured by filling them."""
+    return any(folder.rglob(SIZING))
 
 
 def _cannot_write(folder: Path, error: OSError) -> InputError:

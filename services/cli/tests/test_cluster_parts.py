@@ -2,23 +2,26 @@
 
 import io
 import json
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.client import ApiClient
 from kubernetes.client.exceptions import ApiException
 from pod_security import violations
 from rich.console import Console
 
 from aura_cli.cluster.app import main
-from aura_cli.cluster.connection import asking
+from aura_cli.cluster.connection import Connection, asking
 from aura_cli.cluster.logs import about
-from aura_cli.cluster.plans import Decision, lines
+from aura_cli.cluster.plans import Decision, last_decisions, lines
 from aura_cli.cluster.pods import components
-from aura_cli.cluster.reader import reader_pod
+from aura_cli.cluster.reader import PYTHON, reader_pod
+from aura_cli.cluster.results import Results
 from aura_cli.cluster.story import not_well, show
 from aura_cli.cluster.text import excerpt, printable
 from aura_cli.errors import AuraError, InterruptedRunError
@@ -197,6 +200,50 @@ def test_a_job_without_results_is_of_another_version() -> None:
     job["spec"]["volumes"] = []
     with pytest.raises(AuraError, match="has no volume at /results"):
         reader_pod(job, experiment(), "grocer-reader-1")
+
+
+class Here(Results):
+    """Result files of the folder that is named as the pod, read as in the container."""
+
+    def path(self, name: str) -> str:
+        return f"{self.pod}/{name}"
+
+    def run(self, script: str, *arguments: str) -> Iterator[bytes]:
+        command = (sys.executable, *PYTHON[1:], script, *arguments)
+        # Nothing of a shell's or of Debian's is there.
+        done = subprocess.run(command, env={"PATH": ""}, capture_output=True, check=False)
+        if done.returncode:
+            raise AuraError(f"reading the results failed: {done.stderr.decode().strip()}")
+        yield done.stdout
+
+
+def here(folder: Path) -> Results:
+    return Here(Connection(ApiClient(), "shop"), str(folder), "replayer")
+
+
+def planned(arm: str, window: int) -> str:
+    return Plan(plan_id=f"{arm}-{window}", arm=arm, window=window, planner="p", latency_s=0, outcome="planned").model_dump_json()
+
+
+def test_the_last_plans_of_an_arm_are_read_where_they_lie(tmp_path: Path) -> None:
+    several = [planned(arm, window) for window in range(40) for arm in ("aura", "noop")]
+    # The replayer is just writing the last one.
+    (tmp_path / "plans.jsonl").write_text("\n".join([*several, several[-2][:30]]), encoding="utf-8")
+    found = [decision.plan.plan_id for decision in last_decisions(here(tmp_path), 3, "aura")]
+    assert found == ["aura-37", "aura-38", "aura-39"]
+    assert len(last_decisions(here(tmp_path), 7, None)) == 7
+    assert last_decisions(here(tmp_path), 3, "bandit") == []
+
+
+def test_before_the_first_plan_there_is_no_file(tmp_path: Path) -> None:
+    assert last_decisions(here(tmp_path), 3, None) == []
+
+
+def test_a_file_is_read_whole_and_one_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_bytes(b"<html>\xff" * 100_000)
+    assert here(tmp_path).read("report.html") == b"<html>\xff" * 100_000
+    with pytest.raises(AuraError, match=r"failed: .*/none\.html: No such file or directory$"):
+        here(tmp_path).read("none.html")
 
 
 def test_what_a_model_said_is_escaped() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+from leaks import in_folder
 
 from aura_cli.errors import InputError
 from aura_cli.sweep.grid import Capacity, common, grid, own_capacity, parse_capacities, seeds_from
@@ -36,7 +37,7 @@ SHARED = {"manifest": common(MANIFEST), "servers": True, "bad_rows": "fail"}
 
 def end(store: Store, number: int) -> None:
     """What a cell's run leaves, as far as the sweep looks at it."""
-    place = store.begin(CELLS[number]).parent
+    place = store.begin(CELLS[number])
     (place / "verdict.json").write_text(VERDICT.model_dump_json())
     (place / "windows.jsonl").write_text(WINDOW.model_dump_json() + "\n")
     (place / "report.html").write_text("<!doctype html>")
@@ -79,6 +80,22 @@ def test_a_cell_is_done_with_exactly_its_manifest(tmp_path: Path) -> None:
         assert done(store) == [0]
 
 
+def with_login(login: str) -> dict[str, Any]:
+    source = {"url": f"https://{login}@logs.example.org/log.csv?signature={login}"}
+    return {**MANIFEST, "spec": {**MANIFEST["spec"], "workload": {"source": source}}}
+
+
+def test_a_login_of_the_manifest_is_in_no_file_and_no_other_sweep(tmp_path: Path) -> None:
+    for login in ("somebody:canary", "somebody:renewed"):
+        manifest = with_login(login)
+        (cell,) = grid(manifest, (Capacity("5%", "capacity"),), (7,))
+        store = Store(tmp_path / "sweep", {**SHARED, "manifest": common(manifest)})
+        with store.opened(force=False):
+            store.begin(cell)
+        assert in_folder(tmp_path, ["canary", "renewed", "somebody"]) == {}
+        assert "https://***@logs.example.org/log.csv?signature=***" in (tmp_path / "sweep" / cell.folder / CELL).read_text()
+
+
 @pytest.mark.parametrize(
     ("name", "text"), [("verdict.json", "{"), ("verdict.json", None), ("windows.jsonl", None), ("report.html", None)]
 )
@@ -97,9 +114,9 @@ def test_a_cell_that_begins_again_has_no_verdict(tmp_path: Path) -> None:
     store = Store(tmp_path / "sweep", SHARED)
     with store.opened(force=False):
         end(store, 0)
-        manifest = store.begin(CELLS[0])
+        place = store.begin(CELLS[0])
         assert done(store) == []
-        assert yaml.safe_load(manifest.read_text()) == CELLS[0].manifest
+        assert yaml.safe_load((place / CELL).read_text()) == CELLS[0].manifest
 
 
 def test_a_sweep_is_taken_up_and_another_is_refused(tmp_path: Path) -> None:

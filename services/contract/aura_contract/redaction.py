@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["redacted", "redacted_manifest"]
+__all__ = ["redacted", "redacted_data", "redacted_manifest"]
 
 ADDRESSES = frozenset({"endpoint", "endpoints", "url"})
 STARS = "***"
@@ -22,8 +22,13 @@ def redacted(address: str) -> str:
 def redacted_manifest(text: str) -> str:
     """A valid manifest in YAML or JSON; the very same text where there is nothing to hide."""
     data = yaml.safe_load(text)
-    shown = _walk(data, address=False)
+    shown = redacted_data(data)
     return text if shown == data else yaml.safe_dump(shown, sort_keys=False, allow_unicode=True)
+
+
+def redacted_data(data: Any) -> Any:
+    """The same of a manifest's data, or of data with manifests in it."""
+    return _walk(data, address=False)
 
 
 def _walk(value: Any, *, address: bool) -> Any:

@@ -44,7 +44,7 @@ def fetch_report(console: Console, connection: Connection, name: str, out: Path)
         why = "ended without a verdict" if status.finished_at else "is written at the end"
         raise InputError(f"{name} is {status.phase}{share}: its report {why}; {status.message}")
     with results(connection, experiment) as found:
-        page = b"".join(found.run("cat", found.path("report.html")))
+        page = found.read("report.html")
     try:
         out.write_bytes(page)
     except OSError as error:

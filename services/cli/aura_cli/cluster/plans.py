@@ -16,7 +16,15 @@ __all__ = ["Decision", "last_decisions", "lines"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
-LAST_LINES = 'test -e "$2" || exit 0; grep -F -e "$1" "$2" | tail -n "$3"'
+LAST_LINES = """\
+import collections, os, sys
+key, path, number = os.fsencode(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+if os.path.exists(path):
+    with open(path, "rb") as lines:
+        sys.stdout.buffer.writelines(collections.deque((line for line in lines if key in line), number))
+"""
+"""Prints the last lines of a file that hold a text; nothing where there is no file."""
+
 ANSWER = 300
 """Characters of a model's answer that are shown."""
 
@@ -41,8 +49,7 @@ def _last(results: Results, name: str, model: type[Model], number: int, arm: str
     """The last lines of a file, filtered where it lies: files of long runs have hundreds of megabytes."""
     # Inside a JSON text the quotes would be escaped, so that no answer of a model can look like it.
     key = f'"arm":"{arm}"' if arm else '"arm":'
-    command = ("sh", "-c", LAST_LINES, "sh", key, results.path(name), str(number))
-    for line in b"".join(results.run(*command)).splitlines():
+    for line in b"".join(results.run(LAST_LINES, key, results.path(name), str(number))).splitlines():
         try:
             yield model.model_validate_json(line)
         except ValidationError:

@@ -7,7 +7,7 @@ from aura_contract.experiment import API_VERSION, KIND
 from aura_operator.experiment import Experiment
 from aura_operator.naming import COMPONENT, EXPERIMENT
 
-__all__ = ["CONTAINER", "FOLDER", "LIFETIME", "reader_pod"]
+__all__ = ["CONTAINER", "FOLDER", "LIFETIME", "PYTHON", "reader_pod"]
 
 Manifest = dict[str, Any]
 
@@ -15,6 +15,9 @@ CONTAINER = "reader"
 FOLDER = "/results"
 LIFETIME = 600
 """Seconds after which the pod ends by itself, whatever became of the command that made it."""
+
+PYTHON = ("python", "-I", "-S", "-c")
+"""How a script is run in the replayer's image, which has no other program, and no shell."""
 
 RESOURCES = {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}}
 KEPT = ("imagePullSecrets", "nodeSelector", "priorityClassName", "securityContext", "serviceAccountName", "tolerations")
@@ -54,7 +57,7 @@ def reader_pod(template: Manifest, experiment: Experiment, name: str) -> Manifes
                     "name": CONTAINER,
                     "image": replayer["image"],
                     "imagePullPolicy": replayer.get("imagePullPolicy", "IfNotPresent"),
-                    "command": ["sleep", str(LIFETIME)],
+                    "command": [*PYTHON, f"import time; time.sleep({LIFETIME})"],
                     "securityContext": RESTRICTED,
                     "resources": RESOURCES,
                     "volumeMounts": [{"name": "results", "mountPath": FOLDER, "readOnly": True}],

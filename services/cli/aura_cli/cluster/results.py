@@ -13,7 +13,7 @@ from kubernetes.stream.ws_client import ERROR_CHANNEL
 
 from aura_cli.cluster.connection import TIMEOUT, Connection, asking
 from aura_cli.cluster.pods import REPLAYER, pods_of
-from aura_cli.cluster.reader import CONTAINER, FOLDER, LIFETIME, reader_pod
+from aura_cli.cluster.reader import CONTAINER, FOLDER, LIFETIME, PYTHON, reader_pod
 from aura_cli.errors import AuraError, InputError, PartLostError
 from aura_operator.experiment import Experiment
 
@@ -22,6 +22,16 @@ __all__ = ["Results", "results"]
 START_SECONDS = 120.0
 POLL_SECONDS = 0.5
 IDLE_SECONDS = 30.0
+WHOLE = """\
+import shutil, sys
+try:
+    with open(sys.argv[1], "rb") as file:
+        shutil.copyfileobj(file, sys.stdout.buffer)
+except OSError as error:
+    sys.exit(f"{error.filename}: {error.strerror}")
+"""
+"""Prints a file."""
+
 HOPELESS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "ErrImageNeverPull")
 
 
@@ -33,15 +43,15 @@ class Results:
     pod: str
     container: str
 
-    def run(self, *command: str) -> Iterator[bytes]:
-        """What a command in the container prints; raises AuraError when it fails."""
+    def run(self, script: str, *arguments: str) -> Iterator[bytes]:
+        """What a Python script prints in the container; raises AuraError when it fails."""
         with asking("get", "pods/exec"):
             socket = stream(
                 self.connection.core.connect_get_namespaced_pod_exec,
                 self.pod,
                 self.connection.namespace,
                 container=self.container,
-                command=list(command),
+                command=[*PYTHON, script, *arguments],
                 stdin=False,
                 stdout=True,
                 stderr=True,
@@ -54,6 +64,10 @@ class Results:
             finally:
                 # It has ended, and nobody waits for a goodbye.
                 socket.close(timeout=0)
+
+    def read(self, name: str) -> bytes:
+        """A whole result file; raises AuraError when it cannot be read."""
+        return b"".join(self.run(WHOLE, self.path(name)))
 
     def path(self, name: str) -> str:
         """Where a result file lies in the container."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aura_cli.embedded.household import Child, Household
+from aura_cli.rundir import write_private
 from aura_cli.sweep.grid import Cell
 from aura_cli.sweep.store import LOG, Store
 from aura_contract.results import Verdict
@@ -55,11 +56,17 @@ class Runner:
                 time.sleep(POLL_SECONDS)
 
     def _start(self, cell: Cell) -> None:
-        manifest = self._store.begin(cell)
-        out = manifest.parent
+        out = self._store.begin(cell)
+        manifest = self._manifest(cell)
         argv = [sys.executable, "-m", "aura_cli", self._command, str(manifest), "--out", str(out), "--force", *self._more]
         child = self._house.start(f"{cell.folder}/{Path(LOG).stem}", cell.title, argv)
         self._running.append((cell, child, time.monotonic()))
+
+    def _manifest(self, cell: Cell) -> Path:
+        """The whole manifest, for this user alone and until the sweep ends."""
+        place = self._house.folder / cell.folder
+        place.mkdir(parents=True, exist_ok=True)
+        return write_private(cell.manifest, place)
 
     def _finished(self, cell: Cell, child: Child, started: float) -> Finished:
         seconds = time.monotonic() - started

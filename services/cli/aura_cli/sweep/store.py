@@ -13,6 +13,7 @@ import yaml
 from aura_cli.errors import InputError
 from aura_cli.rundir import writable_or_raise
 from aura_cli.sweep.grid import Cell
+from aura_contract.redaction import redacted_data
 from aura_contract.results import Verdict
 from aura_evidence.folder import ReportError, read_outcome
 
@@ -24,11 +25,11 @@ OTHER = "choose another --out, or add --force to replace it"
 
 
 class Store:
-    """DIR of a sweep; `sweep.yaml` in it says what all its cells share."""
+    """DIR of a sweep; `sweep.yaml` in it says what all its cells share. Logins of addresses are in none of its files."""
 
     def __init__(self, folder: Path, shared: dict[str, Any]) -> None:
         self.folder = folder
-        self._shared = shared
+        self._shared = redacted_data(shared)
 
     @contextlib.contextmanager
     def opened(self, *, force: bool) -> Iterator[None]:
@@ -61,14 +62,14 @@ class Store:
         if force:
             self._remove()
         elif (self.folder / SWEEP).exists():
-            if _read(self.folder / SWEEP) != self._shared:
+            if redacted_data(_read(self.folder / SWEEP)) != self._shared:
                 raise InputError(f"{self.folder}: {self._difference()}; {OTHER}")
         elif any(self.folder.iterdir()):
             raise InputError(f"{self.folder}: is not empty and holds no sweep; choose another --out, or add --force to use it")
         self._write(self.folder / SWEEP, self._shared)
 
     def _difference(self) -> str:
-        before = _read(self.folder / SWEEP)
+        before = redacted_data(_read(self.folder / SWEEP))
         if not isinstance(before, dict) or before.get("manifest") != self._shared["manifest"]:
             return "holds a sweep of another manifest"
         if before.get("servers") != self._shared["servers"]:
@@ -88,10 +89,10 @@ class Store:
             raise self._cannot_write(error) from error
 
     def verdict(self, cell: Cell) -> Verdict | None:
-        """The verdict of a cell that ended with exactly this manifest, else None."""
+        """The verdict of a cell that ended with exactly this manifest but for logins, else None."""
         place = self.folder / cell.folder
         # The report is the last that a run writes.
-        if not (place / "report.html").is_file() or _read(place / CELL) != cell.manifest:
+        if not (place / "report.html").is_file() or redacted_data(_read(place / CELL)) != redacted_data(cell.manifest):
             return None
         try:
             return read_outcome(place)[0]
@@ -99,7 +100,7 @@ class Store:
             return None
 
     def begin(self, cell: Cell) -> Path:
-        """Make the cell's folder and write its manifest, whose path is returned; raises InputError."""
+        """Make the cell's folder, write its manifest for those who look at it later, and return the folder; raises InputError."""
         place = self.folder / cell.folder
         try:
             place.mkdir(parents=True, exist_ok=True)
@@ -108,8 +109,8 @@ class Store:
                 (place / name).unlink(missing_ok=True)
         except OSError as error:
             raise self._cannot_write(error) from error
-        self._write(place / CELL, cell.manifest)
-        return place / CELL
+        self._write(place / CELL, redacted_data(cell.manifest))
+        return place
 
     def _write(self, path: Path, data: dict[str, Any]) -> None:
         try:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from aura_contract.plan import Plan, Policy
 from aura_replayer.arm.limit import Memory, Room
 
-__all__ = ["COUNTERS", "HIT", "Answer", "Arm", "ArmEmptied", "ArmLost", "Batch", "Totals", "decoded"]
+__all__ = ["COUNTERS", "HIT", "Answer", "Arm", "ArmEmptied", "ArmLost", "ArmRefused", "Batch", "Totals", "decoded"]
 
 NO_CODES = np.zeros(0, np.int32)
 HIT = ord("1")
@@ -25,6 +25,10 @@ def decoded(pairs: Mapping[Any, Any]) -> dict[str, str]:
 
 class ArmLost(RuntimeError):
     """An arm's Redis is gone or was restarted empty: its counts can no longer be trusted."""
+
+
+class ArmRefused(ArmLost):
+    """A server does not let us in: its login or its TLS is another than what we have."""
 
 
 class ArmEmptied(ArmLost):

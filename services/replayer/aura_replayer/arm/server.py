@@ -10,7 +10,7 @@ from aura_contract.arm import LIBRARY, OWN_KEYS, STATE_KEY
 from aura_contract.connection import refused, tls_fault
 from aura_contract.credentials import credentials
 from aura_contract.manifest import ManifestError
-from aura_replayer.arm.base import ArmEmptied, ArmLost
+from aura_replayer.arm.base import ArmEmptied, ArmLost, ArmRefused
 
 __all__ = ["Server", "clear"]
 
@@ -41,13 +41,13 @@ class Server:
         try:
             result = action()
         except redis.exceptions.AuthenticationError as error:
-            raise ArmLost(f"Redis of arm {self._arm} at {self._address} {refused('REDIS')}") from error
+            raise ArmRefused(f"Redis of arm {self._arm} at {self._address} {refused('REDIS')}") from error
         except redis.exceptions.ResponseError as error:
             if NO_FUNCTION in str(error):
                 raise ArmEmptied(self._arm) from error
             raise ArmLost(f"Redis of arm {self._arm} refuses a call: {error}") from error
         except (redis.exceptions.RedisError, OSError) as error:
-            raise ArmLost(self._silent(type(error).__name__)) from error
+            raise self._silent(type(error).__name__) from error
         self._answered = True
         return result
 
@@ -78,11 +78,13 @@ class Server:
         self.configure({"latency-tracking": "no", "slowlog-log-slower-than": -1})
         self.guard(self.client.config_resetstat)
 
-    def _silent(self, error: str) -> str:
+    def _silent(self, error: str) -> ArmLost:
         if self._answered:
-            return f"Redis of arm {self._arm} does not answer ({error}); start the experiment again"
-        fault = tls_fault("REDIS", self._address) or f"does not answer ({error}); check the address or start the server"
-        return f"Redis of arm {self._arm} at {self._address} {fault}"
+            return ArmLost(f"Redis of arm {self._arm} does not answer ({error}); start the experiment again")
+        where, fault = f"Redis of arm {self._arm} at {self._address}", tls_fault("REDIS", self._address)
+        if fault:
+            return ArmRefused(f"{where} {fault}")
+        return ArmLost(f"{where} does not answer ({error}); check the address or start the server")
 
 
 def clear(arm: str, url: str) -> None:
