@@ -11,6 +11,7 @@ from aura_planner.enrichment import LOOKUP_SECONDS
 
 __all__ = ["Evidence", "problems"]
 
+UNANSWERED = ("no_answer", "busy", "late")
 SOURCES_ASKED, SLACK_SECONDS = 2, 1.5
 """After the model's answer the catalogue and the neighbours may be asked once more; the machine may be busy."""
 
@@ -113,7 +114,8 @@ def _context(found: Evidence) -> list[str]:
         return told
     if found.verdict is None:
         return [*told, f"the run ended for want of context: {found.sentence}"]
-    answered, windows = {plan.window for plan in found.plans}, len(found.expected) - 1
-    if found.verdict.arms["aura"].plans.decided != windows or answered != set(range(windows)):
-        told.append(f"{len(answered)} of {windows} windows have an answer of the planner")
+    plans, windows = found.verdict.arms["aura"].plans, len(found.expected) - 1
+    answered = plans.decided + sum(count for outcome, count in plans.unplanned.items() if outcome not in UNANSWERED)
+    if answered != windows or {plan.window for plan in found.plans} != set(range(windows)):
+        told.append(f"{answered} of {windows} windows have an answer of the planner")
     return told
