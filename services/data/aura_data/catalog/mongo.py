@@ -23,12 +23,12 @@ from aura_data.catalog.base import ProgressCallback
 from aura_data.catalog.records import CatalogRows, clean_text
 from aura_data.errors import DataError, ServerAway, ServerError, redact
 
-__all__ = ["COLLECTION", "DATABASE", "PATIENCE", "MongoCatalog", "load_mongodb"]
+__all__ = ["COLLECTION", "DATABASE", "MongoCatalog", "load_mongodb"]
 
 DATABASE = "aura"
 COLLECTION = "items"
 TIMEOUT_MS = 3000
-PATIENCE = 20.0
+ANSWER_MS = 20_000
 LOOKUP_CHUNK = 1000
 WRITE_CHUNK = 2000
 CACHED_ITEMS = 10_000
@@ -41,10 +41,10 @@ class MongoCatalog:
     """Items of the collection `items`, in the url's database or else in `aura`.
 
     `endpoint` is HOST:PORT or a `mongodb://` url. The last 10,000 items are kept at hand. May be asked by several threads.
-    Waits no longer than `patience` seconds for an answer, also from a server that takes the question and says nothing.
+    A look-up takes at most `patience` seconds, also where a server takes it and says nothing; without it 20 s an answer.
     """
 
-    def __init__(self, endpoint: str, patience: float = PATIENCE) -> None:
+    def __init__(self, endpoint: str, patience: float | None = None) -> None:
         """Connects; raises DataError when the server does not answer within 3 s or holds no catalogue."""
         self._endpoint, self._patience = endpoint, patience
         self._client = _connect(endpoint)
@@ -52,7 +52,7 @@ class MongoCatalog:
         self._cache: OrderedDict[str, Item] = OrderedDict()
         self._lock = threading.Lock()
         try:
-            with _explained(self._endpoint), pymongo.timeout(max(patience, PATIENCE)):
+            with _explained(self._endpoint):
                 self.size: int = self._items.estimated_document_count()
             if not self.size:
                 raise DataError(f"{_name(endpoint)}: holds no catalogue; load it with aura load")
@@ -137,7 +137,7 @@ def _connect(endpoint: str) -> MongoClient[dict[str, Any]]:
                 url,
                 serverSelectionTimeoutMS=TIMEOUT_MS,
                 connectTimeoutMS=TIMEOUT_MS,
-                socketTimeoutMS=round(PATIENCE * 1000),
+                socketTimeoutMS=ANSWER_MS,
                 appname="aura",
                 **options,
             )
