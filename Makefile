@@ -26,6 +26,9 @@ E2E_WORKERS ?= 3
 E2E_CASES ?= e2e
 HOSTILE_MESSAGES ?= 1000000
 HOSTILE_SEED ?= 1
+CHAOS ?=
+CHAOS_CONTAINERS ?= 0
+FUZZ_TARGETS ?= message plan
 FUZZ_RUNS ?= 1000000
 FUZZ_SEED ?= 1
 
@@ -70,13 +73,13 @@ hostile: install ## A million hostile messages through broker, executor and arm,
 	PYTHONPATH=tests/support $(BIN)/python tests/support/hostile_drive.py --messages $(HOSTILE_MESSAGES) --seed $(HOSTILE_SEED)
 	AURA_HOSTILE_LOTS=200 $(BIN)/pytest -n $(PYTEST_WORKERS) --timeout 900 services/planner/tests/test_hostile_answers.py
 
-# A crate of its own, which builds anew with a sanitizer; FUZZ_RUNS inputs a target, bounded in time and memory.
+# A crate of its own, which builds anew with a sanitizer; FUZZ_RUNS inputs for each of FUZZ_TARGETS, bounded in time and memory.
 fuzz: toolchain ## Fuzz what the executor makes of a message; needs a nightly toolchain of Rust
 	@cargo +nightly --version >/dev/null 2>&1 || { echo "make fuzz: needs a nightly toolchain; run rustup toolchain install nightly" >&2; exit 1; }
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install cargo-fuzz --locked
 	$(BIN)/python executor/fuzz/seeds.py executor/fuzz/corpus/message
 	@mkdir -p executor/fuzz/corpus/plan
-	for target in message plan; do \
+	for target in $(FUZZ_TARGETS); do \
 		(cd executor/fuzz && cargo +nightly fuzz run $$target -- -runs=$(FUZZ_RUNS) -seed=$(FUZZ_SEED) -max_len=8192 -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=256); \
 	done
 
@@ -93,8 +96,9 @@ lint-rust: toolchain
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
-chaos: install ## Ten minutes of short runs with parts killed, paused and cut off; CHAOS="--faults 1000" for more (docs/reliability.md)
-	PYTHONPATH=tests $(BIN)/python -m chaos $(CHAOS)
+# CHAOS_CONTAINERS=1 has MongoDB, Milvus and Ollama in containers, which are hit too.
+chaos: install ## Ten minutes of short runs with parts killed, paused and cut off; CHAOS="--faults 1000" for more, CHAOS_CONTAINERS=1 with docker
+	PYTHONPATH=tests:tests/support $(BIN)/python -m chaos $(if $(filter-out 0,$(CHAOS_CONTAINERS)),--containers) $(CHAOS)
 
 bench: install ## Benchmarks; writes benchmarks/results.json
 	$(BIN)/python benchmarks/run.py

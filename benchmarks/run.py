@@ -9,7 +9,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parent / "operator"))
 
 from execution import executor_benchmarks
-from faults import chaos_benchmarks
+from faults import chaos_benchmarks, chaos_containers_benchmarks
 from memory import memory_benchmarks
 from operator_scale import operator_benchmarks, operator_hour_benchmarks
 from planner import planner_benchmarks
@@ -28,6 +28,7 @@ SUITES: dict[str, Callable[[], list[Result]]] = {
 }
 LONG: dict[str, Callable[[], list[Result]]] = {
     "chaos": chaos_benchmarks,
+    "chaos_containers": chaos_containers_benchmarks,
     "operator_hour": operator_hour_benchmarks,
     "soak": soak_benchmarks,
 }

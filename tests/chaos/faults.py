@@ -1,10 +1,11 @@
 """Which part is hit, how and when: drawn from a seed, so that a run that went wrong can be drawn again."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-__all__ = ["ARMS", "Fault", "schedule"]
+__all__ = ["ARMS", "CONTEXT", "Fault", "context_schedule", "schedule"]
 
 Action = Literal["kill", "pause", "cut", "stall"]
 
@@ -19,6 +20,12 @@ WEIGHTS: dict[tuple[str, Action], int] = {
     ("executor", "pause"): 4,
     **{(server, action): 3 for server in SERVERS for action in ("pause", "cut", "stall")},
 }
+CONTEXT = ("mongodb", "milvus", "ollama")
+"""Servers in containers: what planners ask, and what no request of the log waits for."""
+
+ACTIONS: tuple[Action, ...] = ("kill", "pause", "cut", "stall")
+CONTEXT_WEIGHT = 8
+CONTEXT_ALONE_CHANCE = 0.5
 LOSSES = ("redis-baseline", "redis-aura", "broker")
 LOSS_CHANCE = 0.25
 UNSEEN_CHANCE = 0.5
@@ -47,15 +54,24 @@ class Fault:
 
 def schedule(random: Random) -> list[Fault]:
     """Faults of one run; at most the last one loses a server's data, since nothing after it says anything new."""
-    kinds, weights = list(WEIGHTS), list(WEIGHTS.values())
-    drawn = random.choices(kinds, weights, k=random.randint(SHORTEST, LONGEST))
-    faults = [Fault(part, action, _seconds(random), random.uniform(0.05, 0.8)) for part, action in drawn]
+    faults = _drawn(random, WEIGHTS)
     if random.random() < LOSS_CHANCE:
         unseen = random.random() < UNSEEN_CHANCE
         if unseen:
             faults.append(Fault("replayer", "kill", 0.0, random.uniform(0.05, 0.8)))
         faults.append(Fault(random.choice(LOSSES), "kill", random.uniform(0, 0.3), 0.05 if unseen else random.uniform(0.05, 0.8)))
     return faults
+
+
+def context_schedule(random: Random, parts: Sequence[str]) -> list[Fault]:
+    """Faults of a run whose context servers `parts` are hit: these alone, or among others that lose no data."""
+    weights = {(part, action): CONTEXT_WEIGHT for part in parts for action in ACTIONS}
+    return _drawn(random, weights if random.random() < CONTEXT_ALONE_CHANCE else {**WEIGHTS, **weights})
+
+
+def _drawn(random: Random, weights: Mapping[tuple[str, Action], int]) -> list[Fault]:
+    drawn = random.choices(list(weights), list(weights.values()), k=random.randint(SHORTEST, LONGEST))
+    return [Fault(part, action, _seconds(random), random.uniform(0.05, 0.8)) for part, action in drawn]
 
 
 def _seconds(random: Random) -> float:

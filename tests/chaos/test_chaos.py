@@ -10,6 +10,7 @@ from chaos.checks import Evidence, problems
 from chaos.faults import ARMS, schedule
 from chaos.run import one_run
 
+from aura_contract.plan import Plan
 from aura_contract.receipt import ActionCounts, Receipt
 from aura_contract.results import WindowRecord
 from aura_evidence.verdict import make_verdict
@@ -28,6 +29,10 @@ def receipt(plan_id: str) -> Receipt:
     )  # fmt: skip
 
 
+def late() -> Plan:
+    return Plan(evict=(), prefetch=(), run="r", arm="aura", window=1, planner="ollama/x", latency_s=11.0)
+
+
 def sound() -> Evidence:
     windows = [record(arm, window) for window in range(3) for arm in ARMS]
     verdict = make_verdict(
@@ -40,6 +45,8 @@ def sound() -> Evidence:
 
 def test_a_sound_run_has_no_problems() -> None:
     assert problems(sound()) == []
+    idle = replace(sound(), receipts=[*sound().receipts, receipt("p3")], idle=frozenset({"p3"}))
+    assert problems(replace(idle, lookups={"catalogue": (0, 0), "neighbours": (3, 1)}, plans=[late()], plan_seconds=9.0)) == []
     assert problems(replace(sound(), verdict=None, sentence="Redis of arm aura does not answer", lost=frozenset({"aura"}))) == []
 
 
@@ -61,6 +68,20 @@ def test_a_sound_run_has_no_problems() -> None:
         ({"receipts": [receipt("p1")]}, "arm aura carried out 2 plans, and 1 plans have a receipt that says so"),
         ({"lost": frozenset({"aura"})}, "a verdict in spite of arm aura, whose server was started again empty"),
         ({"verdict": None}, "the run failed without a word"),
+        ({"plans": [late()], "plan_seconds": 5}, "window 1 waited 11.0 s for its plan, 10.5 at the most"),
+        (
+            {"lookups": {"catalogue": (2, 0)}},
+            "2 look-ups of the catalogue are counted as failed, and the log says so 0 times",
+        ),
+        (
+            {"lookups": {"neighbours": (0, 1)}},
+            "0 look-ups of the neighbours are counted as failed, and the log says so 1 times",
+        ),
+        ({"only_context": True, "plan_seconds": 9, "plans": [late()]}, "0 of 2 windows have an answer of the planner"),
+        (
+            {"only_context": True, "verdict": None, "sentence": "gone"},
+            "the run ended for want of context: gone",
+        ),
     ],
 )
 def test_what_is_wrong_is_found(changes: dict[str, Any], told: str) -> None:

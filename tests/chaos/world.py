@@ -1,5 +1,7 @@
 """The parts of one run, each started again when it was killed: by hand what Kubernetes does."""
 
+import json
+import re
 import signal
 import threading
 import time
@@ -10,13 +12,14 @@ from pathlib import Path
 
 import redis
 from chaos.cutter import Cutter
-from chaos.faults import ARMS, Fault
+from chaos.faults import ARMS, CONTEXT, Fault
+from chaos.servers import Servers
 
 from aura_bus import ensure_topics
 from aura_cli.embedded.household import Child, Household
 from aura_cli.embedded.kafka import find_broker
 from aura_cli.embedded.part import Part
-from aura_cli.embedded.ports import LOOPBACK, answers, free_port, wait_until
+from aura_cli.embedded.ports import LOOPBACK, answers, free_port, http_get, wait_until
 from aura_cli.embedded.redis import find_redis, start_redis
 from aura_cli.embedded.services import RunPlan, start_executor, start_planner, start_replayer
 from aura_contract.manifest import load_manifest
@@ -25,13 +28,15 @@ from aura_contract.topics import Topics
 __all__ = ["World"]
 
 READY_SECONDS = 30.0
+FAILED = re.compile(r'^aura_planner_failed_lookups_total\{source="(\w+)"\} ([0-9.]+)', re.MULTILINE)
 
 
 class World:
     """Servers behind a cutter, and the run's own processes in front of it."""
 
-    def __init__(self, house: Household, manifest: Path, out: Path, run: str) -> None:
-        self._house, self._cutter = house, Cutter()
+    def __init__(self, house: Household, manifest: Path, out: Path, run: str, servers: Servers | None = None) -> None:
+        self._house, self._cutter, self._servers = house, Cutter(), servers
+        self._planner_address = ""
         self._timers: list[threading.Timer] = []
         self._again: dict[str, Callable[[], Child]] = {}
         self.parts: dict[str, Child] = {}
@@ -48,7 +53,7 @@ class World:
         plan = self._plan
         self._again |= {
             "executor": lambda: start_executor(self._house, plan, Part("aura"), doors["aura"]).child,
-            "planner": lambda: start_planner(self._house, plan).child,
+            "planner": lambda: self._start_planner(plan),
             "replayer": lambda: start_replayer(self._house, plan, 0, doors).child,
         }
         for part in ("executor", "planner", "replayer"):
@@ -62,6 +67,10 @@ class World:
 
     def inject(self, fault: Fault) -> None:
         """Do it; what ends by itself is undone by a timer, what was killed is started again at once or a little later."""
+        if fault.part in CONTEXT:
+            assert self._servers is not None
+            self._servers.inject(fault)
+            return
         child = self.parts[fault.part]
         if fault.action == "kill":
             child.signal(signal.SIGKILL)
@@ -86,12 +95,33 @@ class World:
         """Wait until nothing is paused or cut off any more."""
         for timer in self._timers:
             timer.join()
+        if self._servers is not None:
+            self._servers.calm()
 
     def state(self, arm: str) -> dict[str, str]:
         """What the arm's server itself says, past the cutter."""
         client = redis.Redis.from_url(self.urls[arm], decode_responses=True)
         with client:
             return {str(name): str(value) for name, value in client.hgetall("aura:state").items()}
+
+    def planned(self) -> bool:
+        """Whether the planner that was started last came as far as to plan."""
+        return "planning" in self._said()
+
+    def lookups(self) -> dict[str, tuple[int, int]]:
+        """By source, the planner's failed look-ups as its metrics count them, and how many lines of its log tell of one."""
+        text = (http_get(f"http://{self._planner_address}/metrics") or b"").decode()
+        said = self._said()
+        return {
+            source: (round(float(failed)), sum(message.startswith(f"the {source} cannot be used") for message in said))
+            for source, failed in FAILED.findall(text)
+        }
+
+    def _said(self) -> list[str]:
+        """Messages in the log of the planner that was started last."""
+        planner = self.parts["planner"]
+        lines = [json.loads(line) for line in planner.log.read_text().splitlines() if line.startswith("{") and line.endswith("}")]
+        return [str(line["message"]) for line in lines if line.get("replica") == f"planner-{planner.pid}"]
 
     def close(self) -> None:
         """Undo what still lasts; the household ends the processes."""
@@ -111,6 +141,11 @@ class World:
 
     def _topics(self) -> None:
         ensure_topics(self.kafka, Topics().partitions, timeout=30.0)
+
+    def _start_planner(self, plan: RunPlan) -> Child:
+        service = start_planner(self._house, plan)
+        self._planner_address = service.address
+        return service.child
 
     def _start_redis(self, arm: str) -> str:
         server = start_redis(self._house, arm)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from chaos.cutter import Cutter
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from testcontainers.core.container import DockerContainer
@@ -65,6 +66,34 @@ def test_load_and_look_up(mongodb: str, tmp_path: Path) -> None:
         }
     with_items.close()
     with_items.close()
+
+
+def test_a_server_that_never_answers_is_given_up(mongodb: str, tmp_path: Path) -> None:
+    spec, base = small(tmp_path, "a,Milk,Dairy,1.5\nb,Tea,,\n"), tmp_path
+    load_mongodb(spec, External(endpoint=f"mongodb://{mongodb}/mute"), base)
+    cutter = Cutter()
+    door = cutter.forward(int(mongodb.rpartition(":")[2]))
+    catalog = MongoCatalog(f"mongodb://127.0.0.1:{door}/mute", patience=1.0)
+    assert catalog.lookup(["a"])["a"].title == "Milk"
+    cutter.stall(door)
+    started = time.monotonic()
+    with pytest.raises(DataError, match="does not answer"):
+        catalog.lookup(["b"])
+    assert time.monotonic() - started < 1.5
+    cutter.mend(door)
+    assert catalog.lookup(["b"])["b"].title == "Tea"
+    catalog.close()
+    cutter.close()
+
+
+def test_what_is_loaded_later_is_found(mongodb: str, tmp_path: Path) -> None:
+    endpoint = External(endpoint=f"mongodb://{mongodb}/later")
+    load_mongodb(small(tmp_path, "a,Milk,Dairy,1.5\n"), endpoint, tmp_path)
+    catalog = open_catalog(None, endpoint, tmp_path)
+    assert catalog.lookup(["b"]) == {}
+    load_mongodb(small(tmp_path, "b,Tea,,\n"), endpoint, tmp_path)
+    assert catalog.lookup(["b"])["b"].title == "Tea"
+    catalog.close()
 
 
 def test_documents_of_others_stay_data(mongodb: str, tmp_path: Path) -> None:

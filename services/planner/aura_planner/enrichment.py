@@ -8,10 +8,11 @@ from typing import Literal, Protocol
 
 from aura_contract.payload import Item, payload_of, plain_payload
 
-__all__ = ["SOURCES", "Catalogue", "Enrichment", "Similar", "Source"]
+__all__ = ["LOOKUP_SECONDS", "SOURCES", "Catalogue", "Enrichment", "Similar", "Source"]
 
 Source = Literal["catalogue", "neighbours"]
-REST_SECONDS = 10.0
+LOOKUP_SECONDS, REST_SECONDS = 2.0, 10.0
+"""How long a server may take for a look-up, and is left in peace after one that failed."""
 SOURCES: tuple[Source, ...] = ("catalogue", "neighbours")
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from aura_contract.experiment import ExperimentSpec
 from aura_data.catalog import open_catalog
 from aura_data.errors import DataError, ServerError
 from aura_data.neighbours import MilvusNeighbours, Neighbours
-from aura_planner.enrichment import Enrichment, Source
+from aura_planner.enrichment import LOOKUP_SECONDS, Enrichment, Source
 from aura_planner.errors import SetupError
 
 __all__ = ["open_enrichment"]
@@ -23,7 +23,7 @@ def open_enrichment(spec: ExperimentSpec, base: Path, failed: Callable[[Source],
     other values than the misses have would measure nothing.
     """
     try:
-        catalogue = open_catalog(spec.catalog, spec.dependencies.mongodb_server, base)
+        catalogue = open_catalog(spec.catalog, spec.dependencies.mongodb_server, base, LOOKUP_SECONDS)
     except ServerError:
         raise
     except DataError as error:
@@ -32,11 +32,11 @@ def open_enrichment(spec: ExperimentSpec, base: Path, failed: Callable[[Source],
 
 
 def _neighbours(spec: ExperimentSpec) -> Neighbours | None:
-    """Neighbours of the manifest's Milvus; without one, or while it holds none, seeds are not expanded by similarity."""
+    """Neighbours of the manifest's Milvus; without one, or where it holds none, seeds are not expanded by similarity."""
     if spec.dependencies.milvus_server is None:
         return None
     try:
-        return MilvusNeighbours(spec.dependencies.milvus_server.endpoint)
+        return MilvusNeighbours(spec.dependencies.milvus_server.endpoint, patience=LOOKUP_SECONDS, missing_ok=True)
     except DataError as error:
         log.warning("seeds are not expanded by similarity: %s", error)
         return None

@@ -1,6 +1,7 @@
 """What a model is told: a prefix that never changes, few tokens, and no way in for text from the log."""
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from aura_contract.context import ContextSnapshot
 from aura_contract.payload import Item
 from aura_planner.alike import Alike, alike
 from aura_planner.enrichment import Enrichment
-from aura_planner.prompt import MAX_PROMPT_CHARS, keys_prompt, levers_prompt
+from aura_planner.prompt import MAX_PROMPT_CHARS, Prompt, keys_prompt, levers_prompt
+from aura_planner.reasoners.model import ModelReasoner, Reply
 from aura_planner.untrusted import plain
 
 MakeContext = Callable[..., ContextSnapshot]
@@ -105,6 +107,24 @@ def test_cold_items_that_are_like_hot_ones_are_on_offer(make_context: MakeContex
     assert (prompt.load[9], prompt.load[10]) == ("n0", "n1")
     assert min(prompt.drop) == 11
     assert not alike(context, Enrichment(Books(), None, 64))
+
+
+def test_what_the_prompts_lookups_take_is_taken_from_the_models_time(make_context: MakeContext) -> None:
+    class Slow(Books):
+        def similar(self, items: Sequence[str], k: int) -> dict[str, list[str]]:
+            time.sleep(0.3)
+            return super().similar(items, k)
+
+    class Asked:
+        name, left = "asked", 0.0
+
+        def chat(self, prompt: Prompt, max_tokens: int, deadline: float) -> Reply:
+            self.left = deadline - time.monotonic()
+            return Reply("", complete=False)
+
+    server, context = Asked(), make_context(workload={"top_items": [{"item": "i1", "count": 9, "trend": 2, "title": "Tea"}]})
+    ModelReasoner(server, "levers", 5.0, Enrichment(Books(), Slow(), 64)).decide(context)
+    assert 0 < server.left <= 4.7
 
 
 def test_levers_answer_fits_into_sixty_tokens(make_context: MakeContext, make_candidate: Callable[..., Any]) -> None:

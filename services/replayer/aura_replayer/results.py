@@ -17,7 +17,8 @@ Model = TypeVar("Model", bound=BaseModel)
 class SizingRecord(MessageModel):
     """How large the arms were made, in bytes and items; kept so that a restarted replayer need not measure again.
 
-    `empties` is what each arm's empty server uses, in the order of the arms.
+    `empties` is what each arm's empty server uses, in the order of the arms, and `unknown` how many of the log's items the
+    catalogue did not have; None in folders of earlier versions and where shards are merged.
     """
 
     run: str
@@ -26,6 +27,7 @@ class SizingRecord(MessageModel):
     item_bytes: float
     batch: int
     empties: tuple[int, ...]
+    unknown: int | None = None
 
 
 class JsonLines:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from aura_contract.results import ArmProgress, Progress, Verdict, WindowRecord
 from aura_data.catalog import open_catalog
+from aura_data.errors import ServerError
 from aura_data.tables import fingerprint
 from aura_evidence.verdict import make_verdict
 from aura_replayer.arm.base import ArmEmptied
@@ -121,12 +122,18 @@ class Run:
         draft = settings.folder / "sizing.json"
         known = SizingRecord.model_validate_json(draft.read_text()) if draft.exists() else None
         if known and known.run == settings.run:
+            if known.unknown not in (None, items.unknown):
+                # Misses would be filled with other values than before, and the arms hold another number of them.
+                raise ServerError(
+                    "the catalogue lacks items that it had when the run began, or has more; load it again with aura load"
+                )
             sizing, empties = Sizing(known.budget, known.capacity_items, known.item_bytes, known.batch), known.empties
         else:
             for name in OF_ONE_RUN:
                 (settings.folder / name).unlink(missing_ok=True)
+            unknown = items.unknown
             sizing, empties = self._parts.size(arms, items, summary)
-            write_whole(draft, SizingRecord(run=settings.run, empties=empties, **asdict(sizing)))
+            write_whole(draft, SizingRecord(run=settings.run, empties=empties, unknown=unknown, **asdict(sizing)))
         self._records = read_lines(settings.folder / "windows.jsonl", WindowRecord)
         for arm, empty in zip(arms, empties, strict=True):
             totals = arm.begin(settings.run, empty, sizing.room)

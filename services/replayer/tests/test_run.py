@@ -222,6 +222,23 @@ def test_an_arm_that_was_restarted_empty_ends_the_run(parts: Parts, arm: str, se
     assert not (parts.out / "verdict.json").exists()
 
 
+def test_a_catalogue_that_was_lost_meanwhile_is_not_gone_on_with(parts: Parts) -> None:
+    replayer, _ = a_quarter_through(parts)
+    replayer.kill()
+    replayer.wait()
+    whole = parts.manifest.read_text()
+    (parts.folder / "items.csv").write_text("item,title,category,brand\nx,Tea,,\n")
+    parts.manifest.write_text(
+        whole.replace("catalog: {source: {dataset: complete-journey}}", "catalog: {source: {path: items.csv}}")
+    )
+    sentence = "the catalogue lacks items that it had when the run began, or has more; load it again with aura load"
+    fails(parts.replayer(), 3, sentence)
+    parts.manifest.write_text(whole)
+    _, errors = parts.replayer().communicate(timeout=200)
+    assert parts.ending().exit_code == 0, errors
+    check_counts(parts)
+
+
 def test_shards_are_merged_by_the_first_whoever_is_killed(parts: Parts, new_redis: Callable[[], str]) -> None:
     text = parts.manifest.read_text().replace(
         "dataset: complete-journey}, requests", "dataset: complete-journey}, shards: 2, requests", 1

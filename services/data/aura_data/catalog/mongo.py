@@ -9,6 +9,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pyarrow as pa
+import pymongo
 from pymongo import MongoClient, ReplaceOne
 from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
 
@@ -27,6 +28,7 @@ __all__ = ["COLLECTION", "DATABASE", "MongoCatalog", "load_mongodb"]
 DATABASE = "aura"
 COLLECTION = "items"
 TIMEOUT_MS = 3000
+ANSWER_MS = 20_000
 LOOKUP_CHUNK = 1000
 WRITE_CHUNK = 2000
 CACHED_ITEMS = 10_000
@@ -38,16 +40,16 @@ _FIELDS = ("title", "category", "brand", "price")
 class MongoCatalog:
     """Items of the collection `items`, in the url's database or else in `aura`.
 
-    `endpoint` is HOST:PORT or a `mongodb://` url. The last 10,000 items, and ids that are unknown, are kept at hand.
-    May be asked by several threads.
+    `endpoint` is HOST:PORT or a `mongodb://` url. The last 10,000 items are kept at hand. May be asked by several threads.
+    A look-up takes at most `patience` seconds, also where a server takes it and says nothing; without it 20 s an answer.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, patience: float | None = None) -> None:
         """Connects; raises DataError when the server does not answer within 3 s or holds no catalogue."""
-        self._endpoint = endpoint
+        self._endpoint, self._patience = endpoint, patience
         self._client = _connect(endpoint)
         self._items = _collection(self._client)
-        self._cache: OrderedDict[str, Item | None] = OrderedDict()
+        self._cache: OrderedDict[str, Item] = OrderedDict()
         self._lock = threading.Lock()
         try:
             with _explained(self._endpoint):
@@ -68,14 +70,14 @@ class MongoCatalog:
         missing = [item for item in wanted if item not in found]
         for start in range(0, len(missing), LOOKUP_CHUNK):
             chunk = missing[start : start + LOOKUP_CHUNK]
-            found.update(dict.fromkeys(chunk))
-            with _explained(self._endpoint):
+            with _explained(self._endpoint, known=True), pymongo.timeout(self._patience):
                 documents = list(self._items.find({"_id": {"$in": chunk}}, dict.fromkeys(_FIELDS, 1)))
             found.update({str(document["_id"]): _item(document) for document in documents})
         self._remember(found)
-        return {item: row for item, row in found.items() if row is not None}
+        return found
 
-    def _remember(self, found: Mapping[str, Item | None]) -> None:
+    def _remember(self, found: Mapping[str, Item]) -> None:
+        # Not what is unknown: a server that came back empty may be loaded again.
         for item, row in found.items():
             self._cache[item] = row
             self._cache.move_to_end(item)
@@ -131,7 +133,14 @@ def _connect(endpoint: str) -> MongoClient[dict[str, Any]]:
     url = endpoint if "://" in endpoint else f"mongodb://{endpoint}"
     try:
         with _identity(credentials("MONGODB")) as options:
-            return MongoClient(url, serverSelectionTimeoutMS=TIMEOUT_MS, connectTimeoutMS=TIMEOUT_MS, appname="aura", **options)
+            return MongoClient(
+                url,
+                serverSelectionTimeoutMS=TIMEOUT_MS,
+                connectTimeoutMS=TIMEOUT_MS,
+                socketTimeoutMS=ANSWER_MS,
+                appname="aura",
+                **options,
+            )
     except (InvalidURI, ConfigurationError, ValueError) as error:
         if isinstance(error, ManifestError):
             raise
@@ -165,7 +174,8 @@ def _collection(client: MongoClient[dict[str, Any]]) -> Any:
 
 
 @contextmanager
-def _explained(endpoint: str) -> Iterator[None]:
+def _explained(endpoint: str, *, known: bool = False) -> Iterator[None]:
+    """Turn what pymongo raises inside into a ServerError; a server that is `known` has nothing wrong with its encryption."""
     name = _name(endpoint)
     try:
         yield
@@ -175,7 +185,7 @@ def _explained(endpoint: str) -> Iterator[None]:
             raise ServerError(f"{name}: {refused('MONGODB')}") from error
         raise ServerError(f"{name}: refuses the request ({reason}); check user, password and rights") from error
     except PyMongoError as error:
-        fault = tls_fault("MONGODB", endpoint)
+        fault = None if known else tls_fault("MONGODB", endpoint)
         if fault:
             raise ServerError(f"{name}: {fault}") from error
         raise ServerAway(f"{name}: does not answer; check the address or start the server") from error

@@ -11,8 +11,11 @@ from aura_data.catalog.mongo import MongoCatalog
 __all__ = ["open_catalog"]
 
 
-def open_catalog(spec: CatalogSpec | None, mongodb: External | None, base: Path) -> Catalog:
-    """MongoDB when its endpoint is given, else the manifest's own source, else nothing; raises DataError."""
+def open_catalog(spec: CatalogSpec | None, mongodb: External | None, base: Path, patience: float | None = None) -> Catalog:
+    """MongoDB when its endpoint is given, else the manifest's own source, else nothing; raises DataError.
+
+    `patience` in seconds is for each look-up at a server.
+    """
     if mongodb is not None:
-        return MongoCatalog(mongodb.endpoint)
+        return MongoCatalog(mongodb.endpoint, patience)
     return FileCatalog(spec, base) if spec is not None else EmptyCatalog()

@@ -17,7 +17,7 @@ from aura_contract.dependencies import External
 from aura_contract.manifest import ManifestError
 from aura_data.errors import DataError, ServerAway, ServerError, redact
 
-__all__ = ["DEFAULT_COLLECTION", "Connection", "Target"]
+__all__ = ["CONNECT_SECONDS", "DEFAULT_COLLECTION", "Connection", "Target"]
 
 Target = External | str | Path
 """A server (`http://HOST:PORT` or HOST:PORT) or the path of Milvus Lite's folder."""
@@ -26,7 +26,7 @@ DEFAULT_COLLECTION = "aura_items"
 CONNECT_SECONDS = 5.0
 
 _HOST_PORT = re.compile(r"[\w.-]+:\d{1,5}")
-_DOWN = re.compile(r"connect|unavailable", re.IGNORECASE)
+_DOWN = re.compile(r"connect|unavailable|deadline|time ?out|timed out", re.IGNORECASE)
 _UNAUTHENTICATED = re.compile(r"auth check failure|unauthenticated|invalid credential", re.IGNORECASE)
 _ABSENT = re.compile(r"not found|not exist|can't find|does not", re.IGNORECASE)
 
@@ -37,8 +37,12 @@ class Connection:
     _open: Counter[str] = Counter()
     _lock = threading.Lock()
 
-    def __init__(self, target: Target) -> None:
-        """Connects; raises DataError when the server does not answer or the folder cannot be used."""
+    def __init__(self, target: Target, seconds: float = CONNECT_SECONDS, *, probe: bool = True) -> None:
+        """Connects within `seconds`; raises DataError when the server does not answer or the folder cannot be used.
+
+        With `probe` a server that does not answer is looked at for what is wrong with its encryption, which takes seconds.
+        """
+        self._probe = probe
         text = target.endpoint if isinstance(target, External) else str(target)
         self._embedded: str | None = None
         if not isinstance(target, Path) and ("://" in text or _HOST_PORT.fullmatch(text)):
@@ -49,16 +53,17 @@ class Connection:
             path = Path(text if text.endswith(".db") else f"{text}.db").absolute()
             self.name = f"Milvus Lite in {path}"
             self._embedded = uri = str(path)
-        self.client: Any = self._connect(uri)
+        self.client: Any = self._connect(uri, seconds)
+        self._probe = False
 
-    def _connect(self, uri: str) -> Any:
+    def _connect(self, uri: str, seconds: float) -> Any:
         # Its C library writes failed handshakes to standard error, beside the sentence that says what to do.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from pymilvus import MilvusClient  # noqa: PLC0415 - takes a second and is often not needed
 
         if self._embedded is None:
-            with self.explained(), _quiet("pymilvus"):
-                return MilvusClient(uri, timeout=CONNECT_SECONDS, **_identity(credentials("MILVUS")))
+            with self.explained():
+                return MilvusClient(uri, timeout=seconds, **_identity(credentials("MILVUS")))
         with self._lock:
             logging.getLogger("grpc._server").addFilter(_known_gap)
             try:
@@ -78,7 +83,8 @@ class Connection:
         from pymilvus import MilvusException  # noqa: PLC0415
 
         try:
-            yield
+            with _quiet("pymilvus"):
+                yield
         except (DataError, ManifestError):
             raise
         except MilvusException as error:
@@ -93,18 +99,18 @@ class Connection:
             raise self._silent() from error
 
     def _silent(self) -> ServerError:
-        fault = None if self._embedded else tls_fault("MILVUS", self._address)
+        fault = tls_fault("MILVUS", self._address) if self._probe and not self._embedded else None
         if fault:
             return ServerError(f"{self.name}: {fault}")
         return ServerAway(f"{self.name}: does not answer; check the address or start the server")
 
-    def current(self, alias: str) -> str | None:
-        """Name of the collection that `alias` stands for, or None."""
+    def current(self, alias: str, seconds: float | None = None) -> str | None:
+        """Name of the collection that `alias` stands for, or None; waits at most so many seconds."""
         from pymilvus import MilvusException  # noqa: PLC0415
 
-        with self.explained(), _quiet("pymilvus"):
+        with self.explained():
             try:
-                return str(self.client.describe_alias(alias)["collection_name"])
+                return str(self.client.describe_alias(alias, timeout=seconds)["collection_name"])
             except MilvusException as error:
                 if _ABSENT.search(str(error.message)):
                     return None

@@ -43,7 +43,7 @@ class ChatServer(Protocol):
 
 
 class ModelReasoner:
-    """Plans with a model; `timeout` in seconds covers the whole call with its retries."""
+    """Plans with a model; `timeout` in seconds covers look-ups for the prompt and the whole call with its retries."""
 
     slow = True
 
@@ -60,11 +60,13 @@ class ModelReasoner:
 
     def decide(self, context: ContextSnapshot) -> Decision:
         """Ask the model; an answer that does not pass every check leaves the window unplanned, with the reason."""
+        # What the prompt's look-ups take is taken from the model's time: a window waits for both.
+        deadline = time.monotonic() + self._timeout
         prompt = self._prompt(context)
         started = time.monotonic()
         reply: Reply | None = None
         try:
-            reply = self._server.chat(prompt, _max_tokens(context, prompt), started + self._timeout)
+            reply = self._server.chat(prompt, _max_tokens(context, prompt), deadline)
             model_s = time.monotonic() - started
             decision = _decided(reply, prompt, context)
         except ModelTimeout as error:
