@@ -17,7 +17,7 @@ from chaos.scene import started_servers
 __all__ = ["chaos_benchmarks", "chaos_containers_benchmarks"]
 
 FAULTS, WORKERS, SEED = 1000, 3, 2000
-CONTEXT_FAULTS, CONTEXT_SEED = 200, 3000
+CONTEXT_FAULTS, CONTEXT_SEED = 150, 3000
 
 
 def chaos_benchmarks() -> list[Result]:

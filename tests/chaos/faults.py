@@ -30,7 +30,8 @@ LOSSES = ("redis-baseline", "redis-aura", "broker")
 LOSS_CHANCE = 0.25
 UNSEEN_CHANCE = 0.5
 """Of losses that happen while the replayer is starting again, so that it never saw the server go."""
-LONG_CHANCE = 0.03
+LONG_CHANCE, CONTEXT_LONG_CHANCE = 0.03, 0.25
+"""What planners ask is mostly back before they give it up, so that it is away for longer more often."""
 SHORTEST, LONGEST = 8, 20
 
 
@@ -71,9 +72,10 @@ def context_schedule(random: Random, parts: Sequence[str]) -> list[Fault]:
 
 def _drawn(random: Random, weights: Mapping[tuple[str, Action], int]) -> list[Fault]:
     drawn = random.choices(list(weights), list(weights.values()), k=random.randint(SHORTEST, LONGEST))
-    return [Fault(part, action, _seconds(random), random.uniform(0.05, 0.8)) for part, action in drawn]
+    return [Fault(part, action, _seconds(random, part), random.uniform(0.05, 0.8)) for part, action in drawn]
 
 
-def _seconds(random: Random) -> float:
+def _seconds(random: Random, part: str) -> float:
     """Mostly shorter than any time limit; now and then longer than a consumer group waits for its members."""
-    return random.uniform(7, 9) if random.random() < LONG_CHANCE else random.uniform(0.05, 1.2)
+    chance = CONTEXT_LONG_CHANCE if part in CONTEXT else LONG_CHANCE
+    return random.uniform(7, 9) if random.random() < chance else random.uniform(0.05, 1.2)
