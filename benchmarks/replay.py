@@ -27,10 +27,11 @@ from aura_contract.topics import Topics
 from aura_contract.workload import CatalogSpec, WorkloadSpec
 from aura_data.catalog import open_catalog
 from aura_replayer.arm.event_arm import EventArm, encode_command
+from aura_replayer.arm.limit import IN_FLIGHT
 from aura_replayer.arm.sizing import Sizing, measure
 from aura_replayer.context.message import ContextWriter
 from aura_replayer.desk import PlanDesk
-from aura_replayer.lane import IN_FLIGHT, Lane
+from aura_replayer.lane import Lane
 from aura_replayer.replay import Replay
 from aura_replayer.results import JsonLines
 from aura_replayer.source.events import EventLog
@@ -41,7 +42,7 @@ from aura_replayer.source.shards import Shard
 __all__ = ["replay_benchmarks"]
 
 ROWS = 400_000
-PAIRS = 11
+PAIRS = 21
 SOURCE = {"dataset": "complete-journey"}
 MANIFEST = """
 apiVersion: aura.dev/v1alpha1
@@ -61,7 +62,7 @@ spec:
 
 
 class RawClient:
-    """Sends all batches of the log, encoded before the clock starts, three under way a server."""
+    """Sends all batches of the log, encoded before the clock starts, with as many under way a server as the replayer has."""
 
     def __init__(self) -> None:
         workload = WorkloadSpec.model_validate({"source": SOURCE, "requests": ["purchase"], "limit": ROWS})

@@ -69,6 +69,10 @@ class Publisher:
         self._producer.poll(0)
         self._check()
 
+    def prepare(self, topic: str) -> None:
+        """Connect and learn of the topic's partitions, so that its first message need not wait; raises BusError."""
+        self._partitions(topic)
+
     def flush(self, timeout: float = 30.0) -> None:
         """Wait until all is delivered; raises BusError when it is not within `timeout` seconds."""
         left = self._producer.flush(timeout)

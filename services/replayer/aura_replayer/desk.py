@@ -74,6 +74,8 @@ class PlanDesk(PlanBook):
         super().__init__(arms, logs)
         self._topics, self._run, self._shard = topics, run, shard
         self._publisher = Publisher(kafka)
+        # Now, while nothing waits: a first message that has to find its partitions holds up the arms.
+        self._publisher.prepare(topics.context)
         self._subscriber = Subscriber(kafka, [topics.plan, topics.applied], patient=patient)
         self._spans = WindowSpans(tracing)
         self._slots = {arm: shard * len(arms) + number for number, arm in enumerate(arms)}

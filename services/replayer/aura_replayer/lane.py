@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 from aura_contract.plan import Policy
 from aura_contract.results import WindowRecord
 from aura_replayer.arm.base import COUNTERS, Arm, Batch, Totals
+from aura_replayer.arm.limit import IN_FLIGHT
 from aura_replayer.levers import Stream
 from aura_replayer.scoreboard import Scoreboard
 from aura_replayer.source.spool import EventBlock
 from aura_replayer.tally import Tally
 
-__all__ = ["IN_FLIGHT", "Lane"]
-
-IN_FLIGHT = 3
-"""Batches under way an arm: enough to keep both servers busy; more would only fill their buffers."""
+__all__ = ["Lane"]
 
 
 @dataclass
@@ -47,7 +45,7 @@ class Lane:
         self.batch_seconds = []
 
     def send(self, batch: Batch, meta: bytes, body: bytes | memoryview, categories: NDArray[np.int32] | None = None) -> None:
-        """Send one batch, waiting for an older one when three are under way; a traced one with its requests' categories."""
+        """Send one batch, waiting for the oldest when too many are under way; a traced one with its requests' categories."""
         if len(self._sent) >= IN_FLIGHT:
             self.receive()
         self._sent.append((time.perf_counter(), categories))

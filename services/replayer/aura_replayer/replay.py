@@ -14,6 +14,7 @@ from aura_contract.plan import Plan
 from aura_contract.receipt import Receipt
 from aura_contract.results import WindowRecord
 from aura_replayer.arm.base import Batch
+from aura_replayer.arm.limit import IN_FLIGHT
 from aura_replayer.arm.sizing import Sizing
 from aura_replayer.context.aggregator import ContextAggregator
 from aura_replayer.context.cache import cache_view
@@ -22,7 +23,7 @@ from aura_replayer.context.snapshot import WorkloadBuilder
 from aura_replayer.context.windows import Window, windows, windows_ahead
 from aura_replayer.desk import Desk
 from aura_replayer.guard.guard import Guard
-from aura_replayer.lane import IN_FLIGHT, Lane
+from aura_replayer.lane import Lane
 from aura_replayer.levers import Stream
 from aura_replayer.source.clock import EventClock
 from aura_replayer.source.events import EventLog

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from aura_replayer.arm.limit import Memory, MemoryLimit, Room
+from aura_replayer.arm.limit import IN_FLIGHT, Memory, MemoryLimit, Room
 
 EMPTY, ITEM, WANTED = 1_000_000, 200, 1_000
 TABLES = 20 * WANTED
@@ -31,8 +31,8 @@ class Server:
 
 
 def held(server: Server, limit: MemoryLimit, batches: int, weigh_every: int = 20) -> list[float]:
-    """Mean number of items during each batch; a new limit takes effect three batches later."""
-    means, under_way = [], [limit.bytes] * 3
+    """Mean number of items during each batch; a new limit takes effect when what is under way is over."""
+    means, under_way = [], [limit.bytes] * IN_FLIGHT
     for number in range(batches):
         before, after = server.batch(under_way.pop(0), 40)
         limit.follow(before, after)
@@ -69,8 +69,8 @@ def test_tables_that_have_doubled_cost_no_items() -> None:
 
 def test_heavier_items_are_fewer() -> None:
     server = Server(20_000, 8_000, item=2 * ITEM)
-    means = held(server, MemoryLimit(EMPTY, ROOM, server.memory()), 600)
-    assert sum(means[300:]) / len(means[300:]) == pytest.approx(WANTED / 2, rel=0.02)
+    means = held(server, MemoryLimit(EMPTY, ROOM, server.memory()), 800)
+    assert sum(means[500:]) / len(means[500:]) == pytest.approx(WANTED / 2, rel=0.02)
 
 
 def test_an_arm_that_fills_is_not_corrected() -> None:

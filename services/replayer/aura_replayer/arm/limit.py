@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Memory", "MemoryLimit", "Room"]
+__all__ = ["IN_FLIGHT", "Memory", "MemoryLimit", "Room"]
 
 FULL = 0.9
 SMOOTHING = 4
-FOLLOW_EVERY, SEEN = 5, 3
-"""A limit is set for 5 batches, of which the first 3 were under way before it."""
+IN_FLIGHT = 8
+"""Batches under way an arm: enough for a server to stay busy while another, or the replay itself, has its core."""
+
+FOLLOW_EVERY = IN_FLIGHT + 2
+"""A limit is set for so many batches, of which the first were under way before it."""
+
 GAIN = 0.2
 
 
@@ -72,7 +76,7 @@ class MemoryLimit:
             return False
         self._follows += 1
         gain = max(GAIN, 1 / self._follows)
-        change = gain * self._room.budget / self._room.items * sum(self._errors[SEEN:]) / (FOLLOW_EVERY - SEEN)
+        change = gain * self._room.budget / self._room.items * sum(self._errors[IN_FLIGHT:]) / (FOLLOW_EVERY - IN_FLIGHT)
         self._errors.clear()
         self.bytes = max(self._empty, self.bytes + round(change))
         return True

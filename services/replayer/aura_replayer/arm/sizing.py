@@ -10,7 +10,7 @@ from aura_contract.cache import CacheSpec
 from aura_contract.quantities import parse_bytes, parse_share
 from aura_data.tables import DataError
 from aura_replayer.arm.base import Arm, Batch
-from aura_replayer.arm.limit import Room
+from aura_replayer.arm.limit import IN_FLIGHT, Room
 from aura_replayer.levers import NO_FILL
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import LogSummary
@@ -25,7 +25,6 @@ SMALLEST = 32
 SAMPLE = 4000
 UNFILLED = bytes((0, 0, 0, 0, NO_FILL))
 WARM_CALLS = 26
-IN_FLIGHT = 3
 CHURN_ROUNDS = 16
 CHURN_REQUESTS = 200_000
 
@@ -47,8 +46,8 @@ class Sizing:
 
 
 def batch_size(capacity_items: int) -> int:
-    """Requests a call, so that one call inserts at most a sixteenth of the cache and at most 200 items."""
-    return max(1, min(BATCH, capacity_items // 16))
+    """Requests a call, so that one call inserts at most a tenth of the cache and at most 200 items."""
+    return max(1, min(BATCH, capacity_items // 10))
 
 
 def wanted_items(spec: CacheSpec, log: LogSummary, shard: Shard) -> int | None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aura_replayer.context.ranking import largest
 from aura_replayer.source.spool import EventBlock
 
 __all__ = ["HALF_LIFE_FILLS", "ContextAggregator"]
@@ -66,9 +67,9 @@ class ContextAggregator:
             self._scale = 1.0
         self._last_seen[codes] = block.rows[block.requests]
         # All weights decay alike, so whoever was not requested cannot have risen among the heaviest.
-        risen = self.items[np.argsort(-self._weights[self.items], kind="stable")[:HEAVIEST]]
+        risen = self.items[largest(self._weights[self.items], HEAVIEST)]
         pool = np.unique(np.concatenate([self.heaviest, risen]))
-        self.heaviest = pool[np.argsort(-self._weights[pool], kind="stable")[:HEAVIEST]]
+        self.heaviest = pool[largest(self._weights[pool], HEAVIEST)]
 
     def weight(self, items: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
         """Decayed request counts of `items`, shape (len(items),)."""

@@ -11,11 +11,12 @@ from pydantic_core import to_json
 from aura_contract.context import context_id
 from aura_replayer.context.aggregator import ContextAggregator
 from aura_replayer.context.learning import Lessons
+from aura_replayer.context.ranking import largest
 from aura_replayer.rules.expansions import offers
 from aura_replayer.source.events import EventLog
-from aura_replayer.source.items import ItemTable
+from aura_replayer.source.items import TITLE_CHARS, ItemTable
 
-__all__ = ["TITLE_CHARS", "WorkloadBuilder", "WorkloadSnapshot"]
+__all__ = ["WorkloadBuilder", "WorkloadSnapshot"]
 
 TOP_ITEMS = 20
 TOP_CATEGORIES = 12
@@ -23,7 +24,6 @@ SESSIONS = 5
 MOST_REQUESTED = 200
 RISING = 150
 INTENDED = 50
-TITLE_CHARS = 80
 PROFILE = 3
 
 
@@ -41,21 +41,21 @@ class WorkloadSnapshot:
 
 
 class WorkloadBuilder:
-    """Reads names and metadata from the item table; titles are cut to 80 characters."""
+    """Reads names and metadata from the item table; names of categories are cut to 80 characters."""
 
     def __init__(self, aggregator: ContextAggregator, items: ItemTable, log: EventLog) -> None:
         self._aggregator = aggregator
         self._items = items
         self._log = log
-        self._category_before: dict[int, int] = {}
+        self._category_before = np.zeros(0, np.int64)
 
     def build(self, start_clock: int, end_clock: int, lessons: Lessons) -> WorkloadSnapshot:
         """The snapshot of the window that the aggregator has just observed; clocks in ms, `lessons` from the same window."""
         seen = self._aggregator
         block = seen.window
         intents = self._intents()
-        # Item codes ascend, so a stable order leaves the lower code first.
-        by_count = np.argsort(-seen.counts, kind="stable")[:MOST_REQUESTED]
+        # Item codes ascend, so of equal ones the lower code is first.
+        by_count = largest(seen.counts, MOST_REQUESTED)
         codes = self._candidates(by_count, intents)
         names = self._items.category_names
         # Plain dictionaries: building five hundred validated models a window would cost more than the window's replay.
@@ -85,7 +85,7 @@ class WorkloadBuilder:
 
     def _candidates(self, by_count: NDArray[np.int64], intents: dict[int, int]) -> NDArray[np.int64]:
         seen = self._aggregator
-        by_trend = seen.items[np.argsort(-seen.trend, kind="stable")[:RISING]]
+        by_trend = seen.items[largest(seen.trend, RISING)]
         wanted = sorted(intents, key=lambda code: (-intents[code], code))[:INTENDED]
         chosen = np.concatenate([seen.items[by_count], by_trend, np.array(wanted, np.int64), seen.heaviest])
         _, first = np.unique(chosen, return_index=True)
@@ -106,8 +106,8 @@ class WorkloadBuilder:
             "trend": trend.tolist(),
             "frequency": weight.tolist(),
             "last_seen": seen.last_seen(codes).tolist(),
-            "intent": [intents.get(code, 0) for code in codes.tolist()],
-            "title": [titles[code][:TITLE_CHARS] for code in codes.tolist()],
+            "intent": [intents.get(code, 0) for code in codes.tolist()] if intents else [0] * len(codes),
+            "title": [titles[code] for code in codes.tolist()],
             "category": [categories[label] for label in self._items.categories[codes].tolist()],
         }
 
@@ -119,7 +119,7 @@ class WorkloadBuilder:
                 "item": items.names[code],
                 "count": count,
                 "trend": change,
-                "title": items.titles[code][:TITLE_CHARS],
+                "title": items.titles[code],
                 "category": categories[items.categories[code]],
                 "brand": items.brands[code],
             }
@@ -135,15 +135,16 @@ class WorkloadBuilder:
     def _top_categories(self, names: Sequence[str], affinity: NDArray[np.float64]) -> list[dict[str, Any]]:
         seen = self._aggregator
         totals = np.bincount(self._items.categories[seen.items], weights=seen.counts, minlength=1).astype(np.int64)
-        before = self._category_before
-        self._category_before = {code: int(totals[code]) for code in np.flatnonzero(totals).tolist()}
+        before = np.zeros(len(totals), np.int64)
+        before[: len(self._category_before)] = self._category_before[: len(totals)]
+        self._category_before = totals.copy()
         totals[0] = 0
         top = [code for code in np.argsort(-totals, kind="stable")[:TOP_CATEGORIES].tolist() if totals[code]]
         return [
             {
                 "category": names[code][:TITLE_CHARS],
                 "count": int(totals[code]),
-                "trend": int(totals[code]) - before.get(code, 0),
+                "trend": int(totals[code] - before[code]),
                 "affinity": round(float(affinity[code]), 3) if len(affinity) else 0.0,
             }
             for code in top

@@ -28,6 +28,7 @@ class Covisits:
         self._total = np.zeros(1024, np.float32)
         self._open = np.zeros(SESSIONS, np.uint32)
         self._last = np.full(SESSIONS, -1, np.int32)
+        self._learnt = False
 
     def observe(self, sessions: NDArray[np.uint32], codes: NDArray[np.int32]) -> Expansions:
         """Take in one window's requests, columns of shape (n,): what could be fetched after each of them."""
@@ -61,6 +62,8 @@ class Covisits:
 
     def after(self, codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
         """Likely continuations of `codes`, columns of shape (m,): places in `codes`, ascending, and items, likeliest first."""
+        if not self._learnt:
+            return np.zeros(0, np.int64), np.zeros(0, np.int32)
         self._grow(int(codes.max(initial=-1)) + 1)
         row, _, following, _ = self._likely(codes)
         return row, following
@@ -89,6 +92,7 @@ class Covisits:
 
     def _learn(self, before: NDArray[np.int32], after: NDArray[np.int32]) -> None:
         """Count that `after` followed `before`, columns of equal length."""
+        self._learnt = True
         pairs, times = np.unique(before.astype(np.int64) * 2**32 + after, return_counts=True)
         item, following = pairs >> 32, (pairs & (2**32 - 1)).astype(np.int32)
         np.add.at(self._total, item, times.astype(np.float32))

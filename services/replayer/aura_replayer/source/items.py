@@ -12,9 +12,10 @@ from aura_contract.admissibility import KEY_PREFIX
 from aura_contract.payload import Item, key_of, payload_of, plain_payload
 from aura_data.catalog import Catalog
 
-__all__ = ["Entries", "ItemTable", "pack"]
+__all__ = ["TITLE_CHARS", "Entries", "ItemTable", "pack"]
 
 LOOKUP_CHUNK = 5000
+TITLE_CHARS = 80
 
 
 def pack(key: bytes, payload: bytes) -> bytes:
@@ -52,9 +53,10 @@ NOTHING = NoEntries()
 class ItemTable:
     """All items seen so far; parallel lists indexed by code.
 
-    `packed` holds batch entries, `keys` cache keys, `categories` the code of the item's category in `category_names`, `held`
-    which items no plan may touch: the share `held_out` of the keys, by their hash as the arm's library computes it. With
-    `payload_bytes` of 0 there are no packed entries: simulated arms have no use for them.
+    `packed` holds batch entries, `keys` cache keys, `titles` the first 80 characters of each title, `categories` the code of
+    the item's category in `category_names`, `held` which items no plan may touch: the share `held_out` of the keys, by their
+    hash as the arm's library computes it. With `payload_bytes` of 0 there are no packed entries: simulated arms have no use
+    for them.
     """
 
     def __init__(self, catalog: Catalog, payload_bytes: int, held_out: float = 0.0) -> None:
@@ -153,7 +155,7 @@ class ItemTable:
             self._held[code] = _held_out(key, self.held_permille)
         self.names.append(name)
         self.keys.append(key)
-        self.titles.append(item.title if item else "")
+        self.titles.append(item.title[:TITLE_CHARS] if item else "")
         self.brands.append(item.brand if item else "")
         category = item.category if item else ""
         self._categories[code] = self._category_codes.setdefault(category, len(self._category_codes))

@@ -43,7 +43,7 @@ class EventBlock:
     @property
     def columns(self) -> "list[NDArray[Any]]":
         """All columns, in their order."""
-        return [getattr(self, field.name) for field in fields(self)[2:]]
+        return [getattr(self, name) for name in COLUMNS]
 
     def between(self, first: int, stop: int) -> "EventBlock":
         """Those among the log's rows first .. stop-1, which are among this block's."""
@@ -63,6 +63,7 @@ class EventBlock:
         return cls(parts[0].first_row, parts[-1].stop_row, *map(np.concatenate, columns))
 
 
+COLUMNS = tuple(field.name for field in fields(EventBlock))[2:]
 TYPES = tuple(np.dtype(kind) for kind in (np.int64, np.int32, np.bool_, np.uint32, np.uint32, np.int16, np.int64))
 
 
