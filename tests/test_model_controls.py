@@ -10,7 +10,7 @@ from model_server import model_server
 
 from aura_contract.results import Verdict
 
-ROWS = 8000
+ROWS, WINDOWS = 8000, 8
 ANSWER = json.dumps(
     {"frequency": "high", "admit": "all", "ahead": "none", "long": [], "short": [], "protect": [], "seeds": [], "drop": []}
 )
@@ -23,43 +23,40 @@ spec:
   cache: {{capacity: 5%}}
   trigger: {{everyEvents: 1000}}
   planner: {{backend: heuristic, model: tiny, endpoint: '{endpoint}', latency: free}}
-  controls: [ollama, openai, noop]
+  controls: {controls}
 """
 
 
-def test_models_plan_for_arms_of_their_own(tmp_path: Path) -> None:
+def replay(folder: Path, endpoint: str, controls: str) -> tuple[Verdict, str]:
+    """The verdict of a run with a heuristic and these controls, and what was said beside it."""
     items = np.random.default_rng(5).zipf(1.2, ROWS) % 2000
-    (tmp_path / "log.csv").write_text("item\n" + "\n".join(map(str, items.tolist())) + "\n")
-    with model_server("tiny", ANSWER) as url:
-        (tmp_path / "beside.yaml").write_text(MANIFEST.format(endpoint=url))
-        argv = [sys.executable, "-m", "aura_cli", "run", "beside.yaml", "--out", "out"]
-        done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+    (folder / "log.csv").write_text("item\n" + "\n".join(map(str, items.tolist())) + "\n")
+    (folder / "beside.yaml").write_text(MANIFEST.format(endpoint=endpoint, controls=controls))
+    argv = [sys.executable, "-m", "aura_cli", "run", "beside.yaml", "--out", "out"]
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
-    verdict = Verdict.model_validate_json((tmp_path / "out" / "verdict.json").read_text())
+    return Verdict.model_validate_json((folder / "out" / "verdict.json").read_text()), " ".join(done.stderr.split())
+
+
+def test_models_plan_for_arms_of_their_own(tmp_path: Path) -> None:
+    with model_server("tiny", ANSWER) as url:
+        verdict, _ = replay(tmp_path, url, "[ollama, openai, noop]")
     assert {name: arm.planner for name, arm in verdict.arms.items()} == {
         "baseline": None, "aura": "heuristic", "ollama": "ollama", "openai": "openai", "noop": "noop",
     }  # fmt: skip
     plans = [json.loads(line) for line in (tmp_path / "out" / "plans.jsonl").read_text().splitlines()]
-    windows = ROWS // 1000 - 1
     for arm in ("ollama", "openai"):
         mine = [plan for plan in plans if plan["arm"] == arm]
-        assert [plan["outcome"] for plan in mine] == ["planned"] * windows
+        assert [plan["outcome"] for plan in mine] == ["planned"] * (WINDOWS - 1)
         assert {plan["planner"] for plan in mine} == {f"{arm}/tiny"}
         assert {plan["policy"]["frequency"] for plan in mine} == {"high"}
 
 
 def test_a_model_that_is_away_costs_its_own_arm_alone(tmp_path: Path) -> None:
-    items = np.random.default_rng(5).zipf(1.2, ROWS) % 2000
-    (tmp_path / "log.csv").write_text("item\n" + "\n".join(map(str, items.tolist())) + "\n")
-    manifest = MANIFEST.format(endpoint="http://127.0.0.1:1").replace("[ollama, openai, noop]", "[ollama]")
-    (tmp_path / "beside.yaml").write_text(manifest)
-    argv = [sys.executable, "-m", "aura_cli", "run", "beside.yaml", "--out", "out"]
-    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
-    assert done.returncode == 0, done.stderr
+    verdict, said = replay(tmp_path, "http://127.0.0.1:1", "[ollama]")
     told = (
         "Ollama at http://127.0.0.1:1 does not answer, so the windows of arm ollama run unplanned; start it with `ollama serve`"
     )
-    assert told in " ".join(done.stderr.split()), done.stderr
-    arms = Verdict.model_validate_json((tmp_path / "out" / "verdict.json").read_text()).arms
-    assert arms["aura"].plans.decided == ROWS // 1000 - 1
-    assert arms["ollama"].plans.decided == 0
+    assert told in said
+    assert verdict.arms["aura"].plans.decided == WINDOWS - 1
+    assert verdict.arms["ollama"].plans.decided == 0
