@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from aura_contract.topics import Topics
 from aura_contract.workload import CatalogSpec, WorkloadSpec
 from aura_data.catalog import open_catalog
 from aura_replayer.arm.event_arm import EventArm, encode_command
-from aura_replayer.arm.limit import IN_FLIGHT
+from aura_replayer.arm.limit import batches_under_way
 from aura_replayer.arm.sizing import Sizing, measure
 from aura_replayer.context.message import ContextWriter
 from aura_replayer.desk import PlanDesk
@@ -76,7 +77,8 @@ class RawClient:
     def prepare(self, urls: Sequence[str]) -> tuple[list[EventArm], Sizing, tuple[int, ...]]:
         """Arms on the servers, with the sizing that the replayer would choose."""
         arms = [EventArm(f"raw{number}", url, TtlSpec()) for number, url in enumerate(urls)]
-        sizing, empties = measure(arms, CacheSpec(capacity="5%"), self.items, self.summary, 0, Shard())
+        measured, empties = measure(arms, CacheSpec(capacity="5%"), self.items, self.summary, 0, Shard())
+        sizing = replace(measured, in_flight=batches_under_way(measured.capacity_items, stops=False))
         if not self.commands:
             self.commands = self._encode(sizing.batch)
         return arms, sizing, empties
@@ -100,11 +102,11 @@ class RawClient:
         for number, command in enumerate(self.commands):
             for lane in lanes:
                 lane.send_packed_command([command], check_health=False)
-            if number >= IN_FLIGHT - 1:
+            if number >= sizing.in_flight - 1:
                 for lane in lanes:
                     lane.read_response()
         for lane in lanes:
-            for _ in range(IN_FLIGHT - 1):
+            for _ in range(sizing.in_flight - 1):
                 lane.read_response()
         seconds = time.perf_counter() - started
         for lane in lanes:
@@ -122,7 +124,7 @@ class RawClient:
         ensure_topics(kafka, Topics().partitions)
         logs = {name: JsonLines(folder / name) for name in ("plans", "receipts")}
         desk = PlanDesk(kafka, Topics(), "bench", "one", 0, (), logs, patient=True)
-        lane = Lane(arm, 0, arm.begin("one", empty, sizing.room))
+        lane = Lane(arm, 0, arm.begin("one", empty, sizing.room), sizing.in_flight)
         writer = ContextWriter("bench", "one", 0, experiment.spec.executor, experiment.spec.guard)
         replay = Replay(experiment.spec, [lane], desk, self.log, self.items, ROWS, sizing, writer, lambda *_: None, lambda: False)
         started = time.perf_counter()

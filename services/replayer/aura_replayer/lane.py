@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from aura_contract.plan import Policy
 from aura_contract.results import WindowRecord
 from aura_replayer.arm.base import COUNTERS, Arm, Batch, Totals
-from aura_replayer.arm.limit import IN_FLIGHT
+from aura_replayer.arm.limit import FEWEST
 from aura_replayer.levers import Stream
 from aura_replayer.scoreboard import Scoreboard
 from aura_replayer.source.spool import EventBlock
@@ -21,11 +21,13 @@ __all__ = ["Lane"]
 
 @dataclass
 class Lane:
-    """`done` requests were counted before this process began (after a restart) and are not sent again."""
+    """`done` requests were counted before this process began (after a restart) and are not sent again; at most `in_flight`
+    batches are under way."""
 
     arm: Arm
     done: int
     totals: Totals
+    in_flight: int = FEWEST
     recorded: int = -1
     policy: Policy = field(default_factory=Policy)
     plan_id: str | None = None
@@ -46,7 +48,7 @@ class Lane:
 
     def send(self, batch: Batch, meta: bytes, body: bytes | memoryview, categories: NDArray[np.int32] | None = None) -> None:
         """Send one batch, waiting for the oldest when too many are under way; a traced one with its requests' categories."""
-        if len(self._sent) >= IN_FLIGHT:
+        if len(self._sent) >= self.in_flight:
             self.receive()
         self._sent.append((time.perf_counter(), categories))
         self.arm.send(batch, meta, body)

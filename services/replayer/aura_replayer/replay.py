@@ -14,7 +14,6 @@ from aura_contract.plan import Plan
 from aura_contract.receipt import Receipt
 from aura_contract.results import WindowRecord
 from aura_replayer.arm.base import Batch
-from aura_replayer.arm.limit import IN_FLIGHT
 from aura_replayer.arm.sizing import Sizing
 from aura_replayer.context.aggregator import ContextAggregator
 from aura_replayer.context.cache import cache_view
@@ -117,7 +116,7 @@ class Replay:
             self._pace(int(requests.clock[until - 1]))
             self._send(requests, position, until)
             position = until
-            if self._unended is not None and position == IN_FLIGHT * self._sizing.batch:
+            if self._unended is not None and position == self._sizing.in_flight * self._sizing.batch:
                 # As many batches as may be under way were sent, so every reply of the window before is in.
                 self._end(self._unended)
                 self._unended = None
@@ -132,7 +131,7 @@ class Replay:
     def _flows(self, window: Window) -> bool:
         """Whether the window before can be ended while this one's first batches are under way."""
         fresh = all(lane.done <= window.first for lane in self._lanes)
-        return fresh and len(window.codes) >= IN_FLIGHT * self._sizing.batch
+        return fresh and len(window.codes) >= self._sizing.in_flight * self._sizing.batch
 
     def _enter(self, window: Window) -> None:
         for lane in self._lanes:

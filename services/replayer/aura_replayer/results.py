@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from aura_contract.base import MessageModel
 from aura_contract.results import Verdict
+from aura_replayer.arm.limit import FEWEST
 
 __all__ = ["JsonLines", "SizingRecord", "known_verdict", "read_lines", "write_whole"]
 
@@ -26,6 +27,7 @@ class SizingRecord(MessageModel):
     capacity_items: int
     item_bytes: float
     batch: int
+    in_flight: int = FEWEST
     empties: tuple[int, ...]
     unknown: int | None = None
 

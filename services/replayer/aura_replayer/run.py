@@ -127,7 +127,8 @@ class Run:
                 raise ServerError(
                     "the catalogue lacks items that it had when the run began, or has more; load it again with aura load"
                 )
-            sizing, empties = Sizing(known.budget, known.capacity_items, known.item_bytes, known.batch), known.empties
+            known_sizing = (known.budget, known.capacity_items, known.item_bytes, known.batch, known.in_flight)
+            sizing, empties = Sizing(*known_sizing), known.empties
         else:
             for name in OF_ONE_RUN:
                 (settings.folder / name).unlink(missing_ok=True)
@@ -139,7 +140,7 @@ class Run:
             totals = arm.begin(settings.run, empty, sizing.room)
             if totals.requests < sum(record.requests for record in self._records if record.arm == arm.name):
                 raise ArmEmptied(arm.name)
-            lane = Lane(arm, totals.requests, totals)
+            lane = Lane(arm, totals.requests, totals, sizing.in_flight)
             lane.recorded = max((record.window for record in self._records if record.arm == arm.name), default=-1)
             lane.scores = Scoreboard.of(self._records, arm.name)
             lane.refresh_policy()

@@ -1,10 +1,11 @@
 """The memory limit that keeps an arm's items at their budget, against a model of a server with buffers."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
-from aura_replayer.arm.limit import IN_FLIGHT, Memory, MemoryLimit, Room
+from aura_replayer.arm.limit import Memory, MemoryLimit, Room, batches_under_way
 
 EMPTY, ITEM, WANTED = 1_000_000, 200, 1_000
 TABLES = 20 * WANTED
@@ -30,9 +31,9 @@ class Server:
         return before, self.items
 
 
-def held(server: Server, limit: MemoryLimit, batches: int, weigh_every: int = 20) -> list[float]:
+def held(server: Server, limit: MemoryLimit, batches: int, weigh_every: int = 20, deep: int = ROOM.in_flight) -> list[float]:
     """Mean number of items during each batch; a new limit takes effect when what is under way is over."""
-    means, under_way = [], [limit.bytes] * IN_FLIGHT
+    means, under_way = [], [limit.bytes] * deep
     for number in range(batches):
         before, after = server.batch(under_way.pop(0), 40)
         limit.follow(before, after)
@@ -71,6 +72,18 @@ def test_heavier_items_are_fewer() -> None:
     server = Server(20_000, 8_000, item=2 * ITEM)
     means = held(server, MemoryLimit(EMPTY, ROOM, server.memory()), 800)
     assert sum(means[500:]) / len(means[500:]) == pytest.approx(WANTED / 2, rel=0.02)
+
+
+def test_items_stay_at_the_budget_with_many_batches_under_way() -> None:
+    server = Server(40_000, 32_000)
+    room = replace(ROOM, in_flight=8)
+    means = held(server, MemoryLimit(EMPTY, room, server.memory()), 800, deep=8)
+    assert sum(means[200:]) / len(means[200:]) == pytest.approx(WANTED, rel=0.01)
+
+
+@pytest.mark.parametrize(("items", "stops", "batches"), [(740, False, 3), (1968, False, 7), (10**5, False, 8), (10**5, True, 3)])
+def test_small_arms_and_runs_that_stop_have_fewer_batches_under_way(items: int, stops: bool, batches: int) -> None:
+    assert batches_under_way(items, stops=stops) == batches
 
 
 def test_an_arm_that_fills_is_not_corrected() -> None:

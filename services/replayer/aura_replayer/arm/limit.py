@@ -1,16 +1,15 @@
 """The memory limit of an arm: what keeps its items at their budget, whatever else the server needs memory for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-__all__ = ["IN_FLIGHT", "Memory", "MemoryLimit", "Room"]
+__all__ = ["FEWEST", "Memory", "MemoryLimit", "Room", "batches_under_way"]
 
 FULL = 0.9
 SMOOTHING = 4
-IN_FLIGHT = 8
-"""Batches under way an arm: enough for a server to stay busy while another, or the replay itself, has its core."""
-
-FOLLOW_EVERY = IN_FLIGHT + 2
-"""A limit is set for so many batches, of which the first were under way before it."""
+FEWEST, MOST = 3, 8
+ITEMS_EACH = 250
+FOLLOWED = 2
+"""A limit is set until so many batches were answered that were not under way before it."""
 
 GAIN = 0.2
 
@@ -28,11 +27,23 @@ class Memory:
 
 @dataclass(frozen=True)
 class Room:
-    """`budget` in bytes is what `items` of `item_bytes` each take, with their share of the tables; 0 where that is not known."""
+    """`budget` in bytes is what `items` of `item_bytes` each take, with their share of the tables; 0 where that is not known.
+
+    `in_flight` batches are under way at the most."""
 
     budget: int = 0
     items: int = 0
     item_bytes: float = 0.0
+    in_flight: int = FEWEST
+
+
+def batches_under_way(items: int, *, stops: bool) -> int:
+    """How many batches are under way in an arm of so many items; `stops` where the replay waits for plans at each window's end.
+
+    More of them keep a server busy while another, or the replay itself, has its core. They take room in its buffers, which
+    makes the number of items in a small arm unsteady, and gain nothing where the replay stops anyway.
+    """
+    return FEWEST if stops else max(FEWEST, min(MOST, items // ITEMS_EACH))
 
 
 class MemoryLimit:
@@ -59,7 +70,7 @@ class MemoryLimit:
             return
         found = (data - now.tables) / now.items
         if not self._item_bytes:
-            self._room = Room(self._room.budget, int(self._room.budget * now.items / data), found)
+            self._room = replace(self._room, items=int(self._room.budget * now.items / data), item_bytes=found)
             self._item_bytes = found
         self._item_bytes += (found - self._item_bytes) / SMOOTHING
 
@@ -72,11 +83,12 @@ class MemoryLimit:
         if before < self._before or mean > wanted:
             self._errors.append(wanted - mean)
         self._before = after
-        if len(self._errors) < FOLLOW_EVERY:
+        before_it = self._room.in_flight
+        if len(self._errors) < before_it + FOLLOWED:
             return False
         self._follows += 1
         gain = max(GAIN, 1 / self._follows)
-        change = gain * self._room.budget / self._room.items * sum(self._errors[IN_FLIGHT:]) / (FOLLOW_EVERY - IN_FLIGHT)
+        change = gain * self._room.budget / self._room.items * sum(self._errors[before_it:]) / FOLLOWED
         self._errors.clear()
         self.bytes = max(self._empty, self.bytes + round(change))
         return True

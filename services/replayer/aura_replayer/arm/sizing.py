@@ -10,7 +10,7 @@ from aura_contract.cache import CacheSpec
 from aura_contract.quantities import parse_bytes, parse_share
 from aura_data.tables import DataError
 from aura_replayer.arm.base import Arm, Batch
-from aura_replayer.arm.limit import IN_FLIGHT, Room
+from aura_replayer.arm.limit import FEWEST, Room
 from aura_replayer.levers import NO_FILL
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import LogSummary
@@ -32,17 +32,18 @@ CHURN_REQUESTS = 200_000
 @dataclass(frozen=True)
 class Sizing:
     """Equal for all arms: budget in bytes over an empty server, what that is in items, the bytes of one without its share of the
-    server's tables, and the batch size."""
+    server's tables, the batch size, and how many batches are under way at the most."""
 
     budget: int
     capacity_items: int
     item_bytes: float
     batch: int
+    in_flight: int = FEWEST
 
     @property
     def room(self) -> Room:
         """What an arm is told."""
-        return Room(self.budget, self.capacity_items, self.item_bytes)
+        return Room(self.budget, self.capacity_items, self.item_bytes, self.in_flight)
 
 
 def batch_size(capacity_items: int) -> int:
@@ -142,7 +143,7 @@ def _send(arm: Arm, items: ItemTable, codes: NDArray[np.int64], size: int, meta:
         batch = Batch(0, start, 0, [items.keys[code] for code in chosen], packed)
         arm.send(batch, meta * len(chosen), b"".join(packed))
         under_way += 1
-        if under_way == IN_FLIGHT:
+        if under_way == FEWEST:
             arm.receive()
             under_way -= 1
     for _ in range(under_way):
