@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +27,6 @@ from aura_contract.topics import Topics
 from aura_contract.workload import CatalogSpec, WorkloadSpec
 from aura_data.catalog import open_catalog
 from aura_replayer.arm.event_arm import EventArm, encode_command
-from aura_replayer.arm.limit import batches_under_way
 from aura_replayer.arm.sizing import Sizing, measure
 from aura_replayer.context.message import ContextWriter
 from aura_replayer.desk import PlanDesk
@@ -77,8 +75,8 @@ class RawClient:
     def prepare(self, urls: Sequence[str]) -> tuple[list[EventArm], Sizing, tuple[int, ...]]:
         """Arms on the servers, with the sizing that the replayer would choose."""
         arms = [EventArm(f"raw{number}", url, TtlSpec()) for number, url in enumerate(urls)]
-        measured, empties = measure(arms, CacheSpec(capacity="5%"), self.items, self.summary, 0, Shard())
-        sizing = replace(measured, in_flight=batches_under_way(measured.capacity_items, stops=False))
+        spec = CacheSpec(capacity="5%")
+        sizing, empties = measure(arms, spec, self.items, self.summary, 0, Shard(), stops=False)
         if not self.commands:
             self.commands = self._encode(sizing.batch)
         return arms, sizing, empties

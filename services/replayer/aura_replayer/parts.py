@@ -1,7 +1,7 @@
 """What a run is made of besides its log: arms, their sizing, and where plans come from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -12,7 +12,6 @@ from aura_contract.topics import Topics
 from aura_data.catalog import Catalog
 from aura_replayer.arm.base import Arm
 from aura_replayer.arm.event_arm import EventArm
-from aura_replayer.arm.limit import batches_under_way
 from aura_replayer.arm.sizing import Sizing, measure
 from aura_replayer.arm.wall_arm import WallArm
 from aura_replayer.desk import Desk, PlanDesk
@@ -111,9 +110,8 @@ class ServerParts:
 
     def size(self, arms: Sequence[Arm], items: ItemTable, log: LogSummary) -> tuple[Sizing, tuple[int, ...]]:
         """See `Parts.size`; by filling the arms."""
-        sizing, empties = measure(arms, self._spec.cache, items, log, self._spec.seed, self._settings.shard)
-        in_flight = batches_under_way(sizing.capacity_items, stops=bool(self._spec.acting_arms))
-        return replace(sizing, in_flight=in_flight), empties
+        stops = bool(self._spec.acting_arms)
+        return measure(arms, self._spec.cache, items, log, self._spec.seed, self._settings.shard, stops=stops)
 
     def desk(self, arms: Sequence[Arm], items: ItemTable, logs: Mapping[str, JsonLines]) -> PlanDesk:  # noqa: ARG002
         """See `Parts.desk`."""

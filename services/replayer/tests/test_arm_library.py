@@ -112,9 +112,17 @@ def test_time_to_live_shortens_under_pressure(arm: EventArm) -> None:
     for start in range(0, 6000, 50):
         ask(arm, [str(number) for number in range(start, start + 50)])
     assert arm.totals().pressure > 0.8
-    ask(arm, ["fresh"], clock=0)
-    assert ask(arm, ["fresh"], clock=9_999).hits == 1
-    assert ask(arm, ["fresh"], clock=10_000).hits == 1
+    fresh = [f"fresh{number}" for number in range(20)]
+    ask(arm, fresh, clock=0)
+
+    def is_hit(item: str, clock: int) -> bool:
+        before = arm.totals().hits
+        return ask(arm, [item], clock=clock).hits > before
+
+    # A full arm may have had to evict some.
+    still = [item for item in fresh if is_hit(item, 9_999)]
+    assert len(still) > 10
+    assert not [item for item in still if is_hit(item, 10_000)]
 
 
 def test_a_window_that_ended_before_a_restart_is_recorded_whole(arm: EventArm) -> None:

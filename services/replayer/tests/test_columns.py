@@ -158,6 +158,10 @@ def test_levers_are_encoded_per_entry() -> None:
     assert entries == [(0, 4 + 2), (400, 2), (200, 4 + 3)]
 
 
-@pytest.mark.parametrize(("capacity", "size"), [(32, 3), (1968, 196), (3425, 200), (10**6, 200), (1, 1)])
-def test_batches_insert_at_most_a_tenth(capacity: int, size: int) -> None:
-    assert batch_size(capacity) == size
+@pytest.mark.parametrize(("capacity", "size"), [(32, 2), (1968, 123), (3425, 200), (10**6, 200), (1, 1)])
+def test_batches_insert_at_most_a_sixteenth(capacity: int, size: int) -> None:
+    assert batch_size(capacity, stops=True) == size
+
+
+def test_batches_insert_at_most_a_tenth_where_nobody_plans() -> None:
+    assert [batch_size(capacity, stops=False) for capacity in (32, 1968, 10**6)] == [3, 196, 200]

@@ -29,7 +29,7 @@ def replay(codes: np.ndarray, capacity: int, bonus: np.ndarray, batch: int, seed
 @pytest.mark.parametrize("capacity", [200, 1000])
 def test_without_levers_it_is_lru(capacity: int) -> None:
     codes = np.random.default_rng(1).zipf(1.2, 100_000) % 20_000
-    assert replay(codes, capacity, np.zeros(len(codes), np.int64), capacity // 10) == pytest.approx(
+    assert replay(codes, capacity, np.zeros(len(codes), np.int64), capacity // 16) == pytest.approx(
         simulate("lru", codes, capacity).mean(), abs=0.003
     )
 

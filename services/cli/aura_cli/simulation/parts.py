@@ -58,7 +58,7 @@ class SimulatedParts:
             budget = shard.part(parse_bytes(self._spec.cache.memory))
             wanted = min(distinct, budget // (ITEM_BYTES + self._payload_bytes(items, log)))
             check_items(self._spec.cache.memory, wanted, log, shard)
-        return Sizing(budget, wanted, 0.0, batch_size(wanted)), (0,) * len(arms)
+        return Sizing(budget, wanted, 0.0, batch_size(wanted, stops=bool(self._spec.acting_arms))), (0,) * len(arms)
 
     def _payload_bytes(self, items: ItemTable, log: LogSummary) -> int:
         """Mean bytes of key and payload of the requested items."""

@@ -10,7 +10,7 @@ from aura_contract.cache import CacheSpec
 from aura_contract.quantities import parse_bytes, parse_share
 from aura_data.tables import DataError
 from aura_replayer.arm.base import Arm, Batch
-from aura_replayer.arm.limit import FEWEST, Room
+from aura_replayer.arm.limit import FEWEST, Room, batches_under_way
 from aura_replayer.levers import NO_FILL
 from aura_replayer.source.items import ItemTable
 from aura_replayer.source.scan import LogSummary
@@ -20,6 +20,9 @@ __all__ = ["BATCH", "Sizing", "batch_size", "check_items", "measure", "wanted_it
 
 BATCH = 200
 """Requests in one call at the most: larger batches overshoot the budget, since Redis evicts only between calls."""
+
+PART, PART_WITH_PLANS = 10, 16
+"""Larger calls are fewer, and make the number of items in small arms unsteady (docs/decisions/0020-two-arms-on-two-cores.md)."""
 
 SMALLEST = 32
 SAMPLE = 4000
@@ -46,9 +49,9 @@ class Sizing:
         return Room(self.budget, self.capacity_items, self.item_bytes, self.in_flight)
 
 
-def batch_size(capacity_items: int) -> int:
-    """Requests a call, so that one call inserts at most a tenth of the cache and at most 200 items."""
-    return max(1, min(BATCH, capacity_items // 10))
+def batch_size(capacity_items: int, *, stops: bool) -> int:
+    """Requests a call: at most 200, and no more than a part of the cache, which is smaller where the replay stops for plans."""
+    return max(1, min(BATCH, capacity_items // (PART_WITH_PLANS if stops else PART)))
 
 
 def wanted_items(spec: CacheSpec, log: LogSummary, shard: Shard) -> int | None:
@@ -71,16 +74,16 @@ def check_items(size: str, items: int, log: LogSummary, shard: Shard) -> None:
 
 
 def measure(
-    arms: Sequence[Arm], spec: CacheSpec, items: ItemTable, log: LogSummary, seed: int, shard: Shard
+    arms: Sequence[Arm], spec: CacheSpec, items: ItemTable, log: LogSummary, seed: int, shard: Shard, *, stops: bool = True
 ) -> tuple[Sizing, tuple[int, ...]]:
     """The sizing of this shard of the log, and what each empty arm uses in bytes, connections apart.
 
-    Raises DataError when the cache would hold fewer than 32 items.
+    `stops` where the replay stops for plans at each window's end. Raises DataError when the cache would hold fewer than 32 items.
     """
     wanted = wanted_items(spec, log, shard)
     rng = np.random.default_rng(seed)
     sample = rng.permutation(log.requested)[: wanted or SAMPLE]
-    size = batch_size(wanted or SAMPLE)
+    size = batch_size(wanted or SAMPLE, stops=stops)
     filled = [_empty_and_full(arm, items, sample, size) for arm in arms]
     rounds = min(CHURN_ROUNDS, max(3, CHURN_REQUESTS // len(sample)))
     # As popular as in the log: what is requested often is what a cache holds.
@@ -98,7 +101,7 @@ def measure(
         budget = int(wanted * per_item)
     # Read again at the last moment: what a server has allocated for good meanwhile is no room for items.
     empties = tuple(max(arm.memory().data, empty) for arm, (_, empty) in zip(arms, churned, strict=True))
-    return Sizing(budget, wanted, item_bytes, batch_size(wanted)), empties
+    return Sizing(budget, wanted, item_bytes, batch_size(wanted, stops=stops), batches_under_way(wanted, stops=stops)), empties
 
 
 def _empty_and_full(arm: Arm, items: ItemTable, codes: NDArray[np.int64], size: int) -> tuple[int, int]:
