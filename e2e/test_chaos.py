@@ -24,7 +24,8 @@ def test_faults_at_random_moments(namespace: Namespace, cluster: Cluster, option
     drawn = random.Random(SEED)
     parts = [*PARTS, *drawn.choices(PARTS, k=FAULTS - len(PARTS))]
     drawn.shuffle(parts)
-    model = SlowModel.up(namespace, options)
+    # Other tests may have the operator to themselves for minutes before the faults can begin.
+    model = SlowModel.up(namespace, options, seconds=3.0)
     spec = {"workload": {"limit": LIMIT}, "trigger": {"everyEvents": EVERY}, "planner": model.planner, "controls": ["noop"]}
     experiment = Experiment.applied(namespace, manifest("stormy", **spec, **CATALOGUE))
     experiment.wait_for_events(1000, 300)

@@ -15,7 +15,8 @@ def test_upgrade_and_rollback_with_experiments_running(
     new_namespace: Callable[[], Namespace], cluster: Cluster, options: Options
 ) -> None:
     spec = {"workload": {"limit": LIMIT}, "trigger": {"everyEvents": 250}}
-    models = [SlowModel.up(new_namespace(), options) for _ in range(2)]
+    # Other tests may have the operator to themselves for minutes before the upgrade can begin.
+    models = [SlowModel.up(new_namespace(), options, seconds=3.0) for _ in range(2)]
     both = [Experiment.applied(model.namespace, manifest("twin", planner=model.planner, **spec)) for model in models]
     for experiment in both:
         experiment.wait_for_events(500, 240)
