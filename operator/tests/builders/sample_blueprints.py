@@ -1,11 +1,12 @@
 """Four experiments: the least one may write, everything embedded, everything external, one of several shards; and two with planners elsewhere."""
 
 from dataclasses import replace
+from typing import Any
 
 import yaml
 
 from aura_contract.experiment import ExperimentSpec
-from aura_operator.blueprint import KEDA, MONITORING, Blueprint, Door
+from aura_operator.blueprint import KEDA, MONITORING, Blueprint, Door, Manifest
 from aura_operator.settings import OperatorSettings
 
 __all__ = [
@@ -20,7 +21,9 @@ __all__ = [
     "SHARDED",
     "SHARDED_SPEC",
     "blueprint",
+    "one",
     "opened",
+    "variables",
     "with_placement",
 ]
 
@@ -129,3 +132,15 @@ def opened(found: Blueprint) -> Blueprint:
 PLACED_EMBEDDED = opened(blueprint(with_placement(MINIMAL_SPEC, "{backend: heuristic}")))
 OPENAI = yaml.safe_dump(yaml.safe_load(EXTERNAL_SPEC)["planner"])
 PLACED_EXTERNAL = blueprint(with_placement(EXTERNAL_SPEC, OPENAI))
+
+
+def variables(built: Manifest) -> dict[str, Any]:
+    """Environment of the one container; Secrets' keys in the place of values."""
+    (container,) = built["spec"]["template"]["spec"]["containers"]
+    return {item["name"]: item.get("value") or item["valueFrom"] for item in container["env"]}
+
+
+def one(built: list[Manifest]) -> Manifest:
+    """The only object of a builder."""
+    (found,) = built
+    return found

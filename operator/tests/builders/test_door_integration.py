@@ -63,6 +63,16 @@ def broker(secrets: dict[str, str], tmp_path: Path) -> Iterator[Broker]:
         yield Broker(f"localhost:{inside}", f"{HOST}:{port}")
 
 
+def carries_messages(address: str) -> None:
+    ensure_topics(address, {"contexts": 2}, timeout=90)
+    publisher = Publisher(address)
+    publisher.publish("contexts", b"aura", b"a window")
+    publisher.flush()
+    with Subscriber(address, ["contexts"], group="planners") as subscriber:
+        found = next(message for _ in range(60) if (message := subscriber.poll(0.5)))
+    assert found.value == b"a window"
+
+
 def test_the_door_opens_for_its_password_alone(
     broker: Broker, secrets: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,13 +80,7 @@ def test_the_door_opens_for_its_password_alone(
     for field in ("username", "password", "mechanism"):
         monkeypatch.setenv(variable("KAFKA", field), secrets[field])
     monkeypatch.setenv(variable("KAFKA", "ca"), str(tmp_path / "ca.crt"))
-    ensure_topics(broker.door, {"contexts": 2}, timeout=90)
-    publisher = Publisher(broker.door)
-    publisher.publish("contexts", b"aura", b"a window")
-    publisher.flush()
-    with Subscriber(broker.door, ["contexts"], group="planners") as subscriber:
-        found = next(message for _ in range(60) if (message := subscriber.poll(0.5)))
-    assert found.value == b"a window"
+    carries_messages(broker.door)
     monkeypatch.setenv(variable("KAFKA", "password"), "another")
     with pytest.raises(BusError, match="refuses user and password"):
         ensure_topics(broker.door, {"contexts": 2}, timeout=5)
@@ -89,13 +93,7 @@ def test_the_door_opens_for_its_password_alone(
 def test_the_experiments_own_pods_log_in_too(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     for item in credentials.access(PLACED_EMBEDDED, "planner").env:
         monkeypatch.setenv(item["name"], item.get("value") or PASSWORDS["kafka"])
-    ensure_topics(broker.inside, {"contexts": 2}, timeout=90)
-    publisher = Publisher(broker.inside)
-    publisher.publish("contexts", b"aura", b"a window")
-    publisher.flush()
-    with Subscriber(broker.inside, ["contexts"], group="planners") as subscriber:
-        found = next(message for _ in range(60) if (message := subscriber.poll(0.5)))
-    assert found.value == b"a window"
+    carries_messages(broker.inside)
     monkeypatch.setenv(variable("KAFKA", "password"), "another")
     with pytest.raises(BusError, match="refuses user and password"):
         ensure_topics(broker.inside, {"contexts": 2}, timeout=5)
